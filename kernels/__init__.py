@@ -1,0 +1,1 @@
+"""The rasterizer, in Numba and NumPy."""

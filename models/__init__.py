@@ -1,0 +1,1 @@
+"""The face, the networks and their training."""

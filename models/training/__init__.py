@@ -1,0 +1,1 @@
+"""Offline: from a video to the weights of a puppet."""

@@ -1,0 +1,1 @@
+"""asyncio, NumPy and devices: the live loop, its clock, sources and sinks."""
