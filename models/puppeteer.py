@@ -1,0 +1,68 @@
+"""The puppeteer: samples of a voice in, pictures of the puppet out, one step per video frame.
+
+It is the live path from end to end and knows neither the clock nor the network engines: these are handed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+
+from models.background import Background, bounce
+from models.camera import Crop
+from models.composite import Compositor
+from models.conditioning import Conditioner
+from models.puppet import Puppet
+from models.voice_stream import SAMPLE_RATE, Network, Samples, VoiceState, VoiceStream
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that a stream remembers."""
+
+    voice: VoiceState
+    frame: int
+    """Number of the frame that the next step shows."""
+
+
+class Puppeteer:
+    """Moves one puppet. `step` is to be called from one thread at a time."""
+
+    def __init__(self, puppet: Puppet, voice: VoiceStream, renderer: Network) -> None:
+        self.width = puppet.manifest.width
+        self.height = puppet.manifest.height
+        self.fps: Fraction = puppet.fps
+        self.look_ahead = voice.look_ahead
+        """Samples after a frame's end that its step needs."""
+        self._puppet = puppet
+        self._voice = voice
+        self._renderer = renderer
+        self._background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
+        self._conditioner = Conditioner(puppet.face, puppet.track.camera)
+        self._compositor = Compositor()
+
+    def initial_state(self) -> State:
+        """A stream that has heard and shown nothing."""
+        return State(self._voice.initial_state(), 0)
+
+    def step(self, samples: Samples, state: State) -> tuple[UInt8[NDArray[np.uint8], "H W 3"], State]:
+        """Hear the samples that frame `state.frame` adds (see `realtime.ports.Animator`) and draw that frame."""
+        heard = self._voice.push(samples, state.voice)
+        middle = (2 * state.frame + 1) * SAMPLE_RATE * self.fps.denominator // (2 * self.fps.numerator)
+        expression = self._puppet.voice(self._voice.expression_at(middle, heard))
+        return self.draw(expression, state.frame), State(heard, state.frame + 1)
+
+    def draw(self, expression: NDArray[np.float32], number: int) -> UInt8[NDArray[np.uint8], "H W 3"]:
+        """Frame `number` of the background with the face at `expression` [K] in its own coefficients."""
+        track = self._puppet.track
+        at = bounce(number, len(track.rotation))
+        picture = self._background.frame(number).copy()
+        crop = Crop(*track.crop[at].tolist())
+        inputs = self._conditioner(picture, expression, track.rotation[at], track.translation[at], crop, track.hole[at])
+        drawn = self._renderer(inputs)
+        self._compositor.paste(picture, drawn["rgb"][0], drawn["alpha"][0, ..., 0], crop)
+        return picture
