@@ -1,0 +1,243 @@
+"""Following one face through a clip: 478 points per frame.
+
+The face mesh network looks at a square that comes from the points of the frame before; only at the beginning and after
+a loss does the detector search the whole frame. The clip is cut into segments of fixed length, each warmed up on the
+frames before it, so that the result is the same whatever the number of processes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from models.downloads import tracker_networks
+from models.errors import TrackingError
+from models.face_networks import FaceDetector, FaceMesh, Image, Irises, Points, Square, face_square, overlap
+from models.video import VideoInfo, probe, read_frames
+
+SEGMENT, WARM_UP = 128, 8  # frames; after 8 the square no longer remembers where it began
+MIN_CONFIDENCE = 0.5
+RIVAL_SIZE, RIVAL_SHARE = 0.6, 0.25  # a second face counts from this size (of the first) and in this share of looks
+LOOKS_PER_SECOND = 2
+
+Progress = Callable[[int, int], None]  # frames done, frames in all
+
+
+@dataclass(frozen=True)
+class Track:
+    """A face over N frames at a constant rate; see conventions.md for the axes."""
+
+    points: Float32[np.ndarray, "N 478 3"]  # frame px, z towards the camera; NaN where not valid
+    valid: Bool[np.ndarray, " N"]
+    confidence: Float32[np.ndarray, " N"]  # 0..1, that the points are on a face
+    times: Float64[np.ndarray, " N"]  # s since the first picture, n / fps
+    width: int
+    height: int
+    fps: Fraction
+    rivals: float  # share of the looks at the whole frame (two per second) that showed another face of similar size
+
+    def report(self) -> str:
+        """One sentence: in how many frames the face was found, and when it was lost."""
+        found, total = int(self.valid.sum()), len(self.valid)
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], self.valid, [True]]).astype(np.int8)))
+        gaps = [f"{first / self.fps:.2f}-{last / self.fps:.2f} s" for first, last in edges.reshape(-1, 2).tolist()]
+        shown = ", ".join(gaps[:8]) + (f" and {len(gaps) - 8} more" if len(gaps) > 8 else "")
+        return f"face found in {found} of {total} frames" + (f"; lost at {shown}" if gaps else "")
+
+    def save(self, path: str | Path) -> None:
+        """Write an .npz without pickled objects."""
+        partial = Path(f"{path}.partial")
+        with partial.open("wb") as file:
+            np.savez(
+                file, points=self.points, valid=self.valid, confidence=self.confidence, times=self.times,
+                size=np.array([self.width, self.height]), fps=np.array(str(self.fps)), rivals=np.array(self.rivals),
+            )  # fmt: skip
+        os.replace(partial, path)
+
+    @staticmethod
+    def load(path: str | Path) -> Track:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            width, height = data["size"].tolist()
+            return Track(
+                data["points"], data["valid"], data["confidence"], data["times"],
+                width, height, Fraction(str(data["fps"])), float(data["rivals"]),
+            )  # fmt: skip
+
+
+def track_video(path: str | Path, jobs: int = 1, progress: Progress | None = None) -> Track:
+    """Follow the largest face of a video in `jobs` processes.
+
+    Raises VideoError when the file cannot be read, TrackingError when no frame shows a face or the networks are absent.
+    """
+    info = probe(path)
+    tracker_networks()  # fetched once, before the processes start
+    report = progress or (lambda done, total: None)
+    parts = _parts(info.frames, jobs)
+    runs: dict[int, _Run] = {}
+    if jobs == 1:
+        for start, stop in parts:
+            runs[start] = _track_run(path, info, start, stop, lambda n: report(n, info.frames))
+    else:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+            futures = {pool.submit(_track_run, path, info, start, stop): start for start, stop in parts}
+            try:
+                for future in as_completed(futures):
+                    runs[futures[future]] = future.result()
+                    report(sum(len(run.points) for run in runs.values()), info.frames)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    return _joined(path, info, [runs[start] for start, _ in parts])
+
+
+def check_track(track: Track) -> None:
+    """Raise TrackingError when the clip does not show one face, and that in at least half of the frames."""
+    if track.valid.mean() < 0.5:
+        raise TrackingError(
+            f"A puppet needs a face in at least half of the frames, but the {track.report()}: "
+            "use a clip in which the face stays in the picture."
+        )
+    if track.rivals >= RIVAL_SHARE:
+        raise TrackingError(
+            f"A puppet needs one face, but another of similar size is in {track.rivals:.0%} of the clip: "
+            "crop the video to one person."
+        )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one process found in a stretch of frames."""
+
+    points: Float32[np.ndarray, "N 478 3"]
+    confidence: Float32[np.ndarray, " N"]
+    looks: int
+    rivals: int
+
+
+def _parts(frames: int, jobs: int) -> list[tuple[int, int]]:
+    """Stretches of whole segments, about four per process so that progress shows and none waits long for the last."""
+    if jobs == 1:
+        return [(0, frames)]
+    segments = -(-frames // SEGMENT)
+    step = SEGMENT * max(1, segments // (4 * jobs))
+    return [(start, min(start + step, frames)) for start in range(0, frames, step)]
+
+
+def _joined(path: str | Path, info: VideoInfo, runs: list[_Run]) -> Track:
+    points = np.concatenate([run.points for run in runs])
+    valid = ~np.isnan(points[:, 0, 0])
+    if not valid.any():
+        raise TrackingError(f"{path}: no face was found in it; use a clip that shows a face from the front.")
+    return Track(
+        points=points,
+        valid=valid,
+        confidence=np.concatenate([run.confidence for run in runs]),
+        times=np.arange(len(points)) / float(info.fps),
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        rivals=sum(run.rivals for run in runs) / max(1, sum(run.looks for run in runs)),
+    )
+
+
+def _track_run(
+    path: str | Path, info: VideoInfo, start: int, stop: int, done: Callable[[int], None] | None = None
+) -> _Run:
+    """Frames start..stop-1, where start is the beginning of a segment."""
+    networks = _Networks()
+    points = np.full((stop - start, 478, 3), np.nan, np.float32)
+    confidence = np.zeros(stop - start, np.float32)
+    look_every = max(1, round(info.fps / LOOKS_PER_SECOND))
+    looks = rivals = 0
+    first = max(0, start - WARM_UP)
+    for n, frame, follower in _followed(networks, first, (p for _, p in read_frames(path, first, stop, info))):
+        found, score = follower.follow(frame)
+        if n < start:
+            continue
+        confidence[n - start] = score
+        if found is not None:
+            points[n - start] = found
+        if n % look_every == 0:
+            looks += 1
+            rivals += _has_rival(networks.detect(frame), found)
+        if done:
+            done(n + 1)
+    return _Run(points, confidence, looks, rivals)
+
+
+def _followed(networks: _Networks, first: int, frames: Iterable[Image]) -> Iterator[tuple[int, Image, _Follower]]:
+    """Number, frame, and the follower whose answer counts; the next segment's is warmed up on the side."""
+    current = _Follower(networks)
+    fresh: _Follower | None = None
+    for n, frame in enumerate(frames, first):
+        if fresh is not None and n % SEGMENT == 0:
+            current, fresh = fresh, None
+        if n > first and (n + WARM_UP) % SEGMENT == 0:
+            fresh = _Follower(networks)
+        if fresh is not None:
+            fresh.follow(frame)
+        yield n, frame, current
+
+
+class _Networks:
+    def __init__(self) -> None:
+        files = tracker_networks()
+        self.detect = FaceDetector(files["face_detection_short_range"])
+        self.mesh = FaceMesh(files["face_landmark"])
+        self.irises = Irises(files["iris_landmark"])
+
+
+class _Follower:
+    """Keeps on one face: where it was is where it is sought first."""
+
+    def __init__(self, networks: _Networks) -> None:
+        self._networks = networks
+        self._square: Square | None = None  # where the face should be in the next frame
+        self._last: Square | None = None  # where it was when it was lost
+
+    def follow(self, frame: Image) -> tuple[Points | None, float]:
+        """(478 points or None, confidence) of the next frame."""
+        score = 0.0
+        if self._square is not None:
+            mesh, score = self._networks.mesh(frame, self._square)
+            if score >= MIN_CONFIDENCE:
+                return self._kept(frame, mesh), score
+        found = self._search(frame)
+        if found is not None:
+            # A detector's square is rough: the second look is centred by the first.
+            mesh, score = self._networks.mesh(frame, found)
+            mesh, score = self._networks.mesh(frame, face_square(mesh))
+            if score >= MIN_CONFIDENCE:
+                return self._kept(frame, mesh), score
+        self._square = None
+        return None, score
+
+    def _kept(self, frame: Image, mesh: Points) -> Points:
+        self._square = self._last = face_square(mesh)
+        return np.concatenate([mesh, self._networks.irises(frame, mesh)])
+
+    def _search(self, frame: Image) -> Square | None:
+        """The face where it was lost, else the largest."""
+        squares = self._networks.detect(frame)
+        if self._last is not None:
+            again = [square for square in squares if overlap(square, self._last) > 0.1]
+            squares = again or squares
+        return squares[0] if squares else None
+
+
+def _has_rival(faces: list[Square], points: Points | None) -> bool:
+    if points is not None:
+        followed = face_square(points)
+        others = [face for face in faces if overlap(face, followed) < 0.1]
+        return any(face.side >= RIVAL_SIZE * followed.side for face in others)
+    return len(faces) > 1 and faces[1].side >= RIVAL_SIZE * faces[0].side
