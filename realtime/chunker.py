@@ -1,0 +1,69 @@
+"""The chunker: sound in pieces of any size in, the samples that drive each frame out. No waiting, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from realtime.clock import frames_for, samples_before
+from realtime.media import AudioChunk, Samples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """What one frame needs."""
+
+    number: int
+    """The frame's number."""
+    samples: Samples
+    """The samples that the animator has not had yet, up to the look-ahead after the frame's end."""
+    sound: AudioChunk
+    """What is heard while the frame is shown."""
+
+
+class Chunker:
+    """Cuts one stream into frames. How the stream was cut before makes no difference."""
+
+    def __init__(self, fps: Fraction, look_ahead: int) -> None:
+        self.filled = 0
+        """Samples of silence put in for sound that was lost before it came here."""
+        self._fps = fps
+        self._look_ahead = look_ahead
+        self._frame = 0
+        self._origin: int | None = None
+        self._kept: Samples = np.zeros(0, np.float32)  # from the start of frame `_frame`
+        self._heard = 0
+        self._given = 0
+
+    def push(self, chunk: AudioChunk) -> list[Drive]:
+        """Hear a chunk and return the frames that it completes. The first sample of all is the first of frame 0."""
+        if self._origin is None:
+            self._origin = chunk.start
+        gap = chunk.start - self._origin - self._heard
+        if gap < 0:
+            raise ValueError(f"Sample {chunk.start} came twice: the stream stood at {self._origin + self._heard}.")
+        self.filled += gap
+        return self._hear(np.concatenate([np.zeros(gap, np.float32), chunk.samples]))
+
+    def flush(self) -> list[Drive]:
+        """The stream is over: the remaining frames, with silence after its end.
+
+        All in all N samples make ceil(N * fps / 16000) frames.
+        """
+        end = samples_before(frames_for(self._heard, self._fps), self._fps) + self._look_ahead
+        return self._hear(np.zeros(max(0, end - self._heard), np.float32)) if self._heard else []
+
+    def _hear(self, samples: Samples) -> list[Drive]:
+        self._kept = np.concatenate([self._kept, samples])
+        self._heard += len(samples)
+        base = samples_before(self._frame, self._fps)
+        start = base
+        drives = []
+        while (needed := (end := samples_before(self._frame + 1, self._fps)) + self._look_ahead) <= self._heard:
+            new = self._kept[self._given - base : needed - base]
+            drives.append(Drive(self._frame, new, AudioChunk(self._kept[start - base : end - base], start)))
+            self._frame, self._given, start = self._frame + 1, needed, end
+        self._kept = self._kept[start - base :].copy()
+        return drives

@@ -1,0 +1,80 @@
+"""The pacer: when a frame of a live stream is due, and whether it is still worth showing. No waiting, no clock.
+
+Frames are shown at even, absolute times: frame n at `n / fps + offset`. The offset is the least that nearly all frames
+can keep. A frame that is a little late is shown at once and moves the offset; one that is very late is left out, so
+that a hiccup costs pictures and not delay. When frames have been early for a while, the offset shrinks. That also
+follows the slow drift between a sound card and the machine's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+TOLERANCE = Fraction(1)
+"""Frame times that a frame may be late and still be shown."""
+PATIENCE = 0.5
+"""Seconds of nothing but late frames after which the stream itself must have moved, and the offset follows."""
+WINDOW = 1.0
+"""Seconds over which earliness is observed before the offset shrinks."""
+GUARD = 0.004
+"""Seconds of earliness that stay, for the scheduler's jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Show the frame at the time `due` (seconds, which may have passed by a little)."""
+
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Do not show the frame: it is late by `late` seconds."""
+
+    late: float
+
+
+class Pacer:
+    """Decides for the frames of one stream, in order."""
+
+    def __init__(self, fps: Fraction) -> None:
+        self._fps = fps
+        self._tolerance = float(TOLERANCE / fps)
+        self._offset: float | None = None
+        self._window_end = 0.0
+        self._earliest = 0.0
+        self._late_since: float | None = None
+
+    def decide(self, number: int, ready: float) -> Show | Drop:
+        """What to do with frame `number`, which was ready at the time `ready` (seconds)."""
+        media = float(number / self._fps)
+        if self._offset is None:
+            return self._anchor(media, ready)
+        early = media + self._offset - ready
+        if early >= -self._tolerance:
+            self._late_since = None
+            self._offset += max(0.0, -early)
+            self._observe(early, ready)
+            return Show(media + self._offset)
+        self._late_since = ready if self._late_since is None else self._late_since
+        if ready - self._late_since >= PATIENCE:
+            return self._anchor(media, ready)
+        return Drop(-early)
+
+    def _anchor(self, media: float, ready: float) -> Show:
+        self._offset = ready + GUARD - media
+        self._late_since = None
+        self._begin_window(ready)
+        return Show(ready + GUARD)
+
+    def _observe(self, early: float, ready: float) -> None:
+        self._earliest = min(self._earliest, max(0.0, early))
+        if ready >= self._window_end:
+            assert self._offset is not None
+            self._offset -= max(0.0, self._earliest - GUARD) / 2
+            self._begin_window(ready)
+
+    def _begin_window(self, ready: float) -> None:
+        self._window_end = ready + WINDOW
+        self._earliest = float("inf")

@@ -1,0 +1,101 @@
+"""The three seams of the loop: where sound comes from, what turns it into pictures, where the pictures go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from fractions import Fraction
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.media import AudioChunk, Samples, StreamSpec, VideoFrame
+
+State = TypeVar("State")
+
+
+class AudioSource(Protocol):
+    """A voice."""
+
+    def chunks(self) -> AsyncIterator[AudioChunk]:
+        """The sound, in order, in pieces of any size. A gap between two pieces is sound that was lost.
+
+        Raises:
+            InputError: the file or device cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the sound: `chunks` stops after what it has. May be called at any time, and twice."""
+        ...
+
+
+class Animator(Protocol[State]):
+    """Turns a voice into pictures; its state is a value that the caller keeps."""
+
+    @property
+    def width(self) -> int:
+        """px"""
+        ...
+
+    @property
+    def height(self) -> int:
+        """px"""
+        ...
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames per second."""
+        ...
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples after a frame's end that must be heard before it can be drawn."""
+        ...
+
+    def initial_state(self) -> State:
+        """The state of a stream of which nothing has been heard."""
+        ...
+
+    def step(self, samples: Samples, state: State) -> tuple[NDArray[np.uint8], State]:
+        """Draw the next frame.
+
+        Args:
+            samples: the new samples, up to `samples_before(n + 1) + look_ahead` for the n-th step (from 0) of a stream.
+            state: what the step before returned, or `initial_state()`.
+
+        Returns:
+            The picture, uint8 [H, W, 3] RGB, not written to afterwards; and the next state.
+        """
+        ...
+
+
+class VideoSink(Protocol):
+    """A place for pictures and the sound that belongs to them.
+
+    A sink that was opened is closed, or, when anything failed (its own closing included), aborted.
+    """
+
+    async def open(self, spec: StreamSpec) -> None:
+        """Get ready.
+
+        Raises:
+            InputError: the file or device cannot be used.
+        """
+        ...
+
+    async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
+        """Take a picture and its sound. The sound has no gaps, though pictures may have been left out before this one.
+
+        Raises:
+            SinkLost: no more pictures can be taken.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was shown."""
+        ...
+
+    def abort(self) -> None:
+        """Throw away what was shown and leave nothing behind. Does not wait, so that nothing can interrupt it."""
+        ...
