@@ -1,0 +1,17 @@
+"""The bundled puppet's character: a jester's head sculpted, rigged, painted and filmed by our own code.
+
+    sculpt.py    signed distance fields of the head, the teeth, the hair and the costume
+    mesh.py      distance field -> triangles (surface nets); plain grids -> triangles
+    body.py      all parts of the character as one mesh in its rest pose
+    rig.py       expression parameters and head pose -> vertex positions
+    paint.py     colour and gloss of every part, point by point
+    light.py     shadows, ambient occlusion and shading of one picture
+    camera.py    vertices -> picture
+    backdrop.py  the stage behind the character
+    speech.py    a text spoken by espeak-ng, with its phoneme times
+    visemes.py   phoneme times -> mouth curves (dominance functions)
+    perform.py   the whole performance: speech, glances, blinks, nods, range of motion
+
+`python -m models.character --out character.mp4` films it. It is a tool that makes data: nothing here runs live.
+Space: the conventions of models, with the origin midway between the eyes; centimetres.
+"""
