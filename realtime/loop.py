@@ -5,8 +5,9 @@
                                      thread
 
 […] are mailboxes. A file is rendered without a pacer, with mailboxes that make the writer wait: nothing is lost, and
-it goes as fast as the slowest stage. A live stream runs in real time, with mailboxes that keep the newest picture; a
-picture that is left out leaves its sound to the next one, so that the sound has no holes.
+it goes as fast as the slowest stage. A live stream runs in real time: neither the source nor the pacer ever waits for
+what comes after it, because the mailboxes there keep the newest. A picture that is left out leaves its sound to the
+next one, so that the sound has no holes.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ LIVE_BACKLOG = Fraction(3, 10)
 """Seconds of sound that may wait for the animator in a live stream."""
 CARRIED_SOUND = SAMPLE_RATE
 """Samples of sound at most that pictures left out may leave to the next one."""
-FILE_BACKLOG = 4
-"""Frames that may wait in each mailbox when a file is rendered."""
+BACKLOG = 4
+"""Frames that may wait in each other mailbox."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,13 +132,13 @@ class _Stream(Generic[State]):
         self._telemetry = telemetry
         self._spec = StreamSpec(animator.width, animator.height, animator.fps)
         self._drives: Mailbox[_Heard] = self._mailbox(int(LIVE_BACKLOG * animator.fps) + 1)
-        self._drawn: Mailbox[_Drawn] = self._mailbox(2)
+        self._drawn: Mailbox[_Drawn] = Mailbox(BACKLOG, Overflow.BLOCK)
         self._lanes = [_Lane(sink, type(sink).__name__, self._mailbox(1)) for sink in sinks]
 
     def _mailbox(self, live_capacity: int) -> Mailbox[_Item]:
         if self._live:
             return Mailbox(live_capacity, Overflow.KEEP_NEWEST, self._leave_sound)
-        return Mailbox(FILE_BACKLOG, Overflow.BLOCK)
+        return Mailbox(BACKLOG, Overflow.BLOCK)
 
     async def run(self) -> None:
         opened: list[VideoSink] = []
@@ -241,7 +242,6 @@ class _Stream(Generic[State]):
 
     def _sum_up(self) -> None:
         self._telemetry.note("elapsed_s", self._telemetry.since_start())
-        self._telemetry.count("frames_dropped_before_drawing", self._drives.lost)
-        self._telemetry.count("frames_dropped_after_drawing", self._drawn.lost)
+        self._telemetry.count("frames_dropped_undrawn", self._drives.lost)
         for lane in self._lanes:
             self._telemetry.count(f"frames_dropped_{lane.name}", lane.mailbox.lost)

@@ -1,0 +1,75 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from realtime.pacer import GUARD, Drop, Pacer, Show
+
+FPS = Fraction(25)
+
+
+def play(ready, fps=FPS):
+    """Decisions for frames that are ready at these times."""
+    pacer = Pacer(fps)
+    return [pacer.decide(number, moment) for number, moment in enumerate(ready)]
+
+
+def dues(decisions):
+    return np.array([decision.due for decision in decisions])
+
+
+def test_even_frames_are_shown_evenly():
+    due = dues(play(0.07 + np.arange(1000) / 25))
+    assert np.diff(due) == pytest.approx(1 / 25)
+    assert due[-1] - (0.07 + 999 / 25) <= GUARD + 1e-9
+
+
+def test_jitter_is_taken_out():
+    jitter = np.random.default_rng(0).uniform(0, 0.015, 2000)
+    ready = np.arange(2000) / 25 + jitter
+    decisions = play(ready)
+    assert all(isinstance(decision, Show) for decision in decisions)
+    due = dues(decisions)
+    assert np.abs(np.diff(due[200:]) - 1 / 25).max() < 0.006
+    assert (due - np.arange(2000) / 25)[200:].max() < 0.015 + 2 * GUARD
+
+
+def test_a_hiccup_costs_pictures_and_not_delay():
+    ready = np.arange(500) / 25
+    ready[100:110] = 110 / 25  # ten frames come together
+    decisions = play(ready)
+    dropped = [number for number, decision in enumerate(decisions) if isinstance(decision, Drop)]
+    assert dropped == list(range(100, 109))
+    assert decisions[-1].due - ready[-1] < 0.04 + GUARD + 1e-9
+
+
+def test_the_delay_recovers_after_a_slow_start():
+    ready = np.arange(2500) / 25
+    ready[0] += 0.3
+    decisions = play(ready)
+    assert decisions[-1].due - ready[-1] < 3 * GUARD
+
+
+def test_a_stream_that_moved_is_followed_after_a_while():
+    ready = np.arange(500) / 25
+    ready[100:] += 0.7  # the source stood still
+    shown = [number for number, decision in enumerate(play(ready)) if isinstance(decision, Show)]
+    late = [number for number in range(100, 500) if number not in shown]
+    assert len(late) <= 0.5 * 25 + 1
+    assert shown[-1] == 499
+
+
+@pytest.mark.parametrize("drift", [-2e-4, 2e-4], ids=["fast sound card", "slow sound card"])
+def test_drift_is_followed_for_hours(drift):
+    ready = np.arange(4 * 3600 * 25) / 25 * (1 + drift) + 0.05
+    decisions = play(ready)
+    assert all(isinstance(decision, Show) for decision in decisions)
+    delay = dues(decisions) - ready
+    assert delay.min() >= -1e-9
+    assert delay.max() < 3 * GUARD
+
+
+def test_shows_in_order():
+    ready = np.arange(3000) / 25 + np.random.default_rng(1).exponential(0.02, 3000)
+    shown = [decision.due for decision in play(np.maximum.accumulate(ready)) if isinstance(decision, Show)]
+    assert np.diff(shown).min() > 0
