@@ -1,4 +1,4 @@
-"""The three networks that find and follow a face: MediaPipe's, by Google, under the Apache-2.0 licence.
+"""The two networks that find and follow a face: MediaPipe's, by Google, under the Apache-2.0 licence.
 
 They are not part of this repository. On first use they are taken once out of the package `mediapipe==0.10.21` on the
 Python package index and kept in the user's cache; the package itself is neither installed nor kept.
@@ -21,11 +21,8 @@ NETWORKS = {  # path in the package: SHA-256 of the file
     "mediapipe/modules/face_detection/face_detection_short_range.tflite": (
         "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
     ),
-    "mediapipe/modules/face_landmark/face_landmark.tflite": (
-        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
-    ),
-    "mediapipe/modules/iris_landmark/iris_landmark.tflite": (
-        "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f"
+    "mediapipe/modules/face_landmark/face_landmark_with_attention.tflite": (
+        "e06a804e0144f9929eda782122916b35d60c697c3c9344013ca2bbe76a6ce2b4"
     ),
 }
 # One published build, whatever this machine is: the networks are data, the same in each build.
@@ -33,7 +30,7 @@ BUILD = ["--only-binary=:all:", "--python-version=3.11", "--implementation=cp", 
 
 
 def tracker_networks() -> dict[str, Path]:
-    """Name ("face_detection_short_range", "face_landmark", "iris_landmark") to the file in the user's cache.
+    """Name ("face_detection_short_range", "face_landmark_with_attention") to the file in the user's cache.
 
     Raises TrackingError when they are not there yet and cannot be fetched, or are not the files expected.
     """

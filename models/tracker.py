@@ -21,7 +21,9 @@ from jaxtyping import Bool, Float32, Float64
 
 from models.downloads import tracker_networks
 from models.errors import TrackingError
-from models.face_networks import FaceDetector, FaceMesh, Image, Irises, Points, Square, face_square, overlap
+from models.face_detector import FaceDetector
+from models.face_mesh import ALL_POINTS, FaceMesh, face_square
+from models.square import Image, Points, Square
 from models.video import VideoInfo, probe, read_frames
 
 SEGMENT, WARM_UP = 128, 8  # frames; after 8 the square no longer remembers where it began
@@ -155,7 +157,7 @@ def _track_run(
 ) -> _Run:
     """Frames start..stop-1, where start is the beginning of a segment."""
     networks = _Networks()
-    points = np.full((stop - start, 478, 3), np.nan, np.float32)
+    points = np.full((stop - start, ALL_POINTS, 3), np.nan, np.float32)
     confidence = np.zeros(stop - start, np.float32)
     look_every = max(1, round(info.fps / LOOKS_PER_SECOND))
     looks = rivals = 0
@@ -193,8 +195,7 @@ class _Networks:
     def __init__(self) -> None:
         files = tracker_networks()
         self.detect = FaceDetector(files["face_detection_short_range"])
-        self.mesh = FaceMesh(files["face_landmark"])
-        self.irises = Irises(files["iris_landmark"])
+        self.mesh = FaceMesh(files["face_landmark_with_attention"])
 
 
 class _Follower:
@@ -209,28 +210,24 @@ class _Follower:
         """(478 points or None, confidence) of the next frame."""
         score = 0.0
         if self._square is not None:
-            mesh, score = self._networks.mesh(frame, self._square)
-            if score >= MIN_CONFIDENCE:
-                return self._kept(frame, mesh), score
-        found = self._search(frame)
-        if found is not None:
-            # A detector's square is rough: the second look is centred by the first.
-            mesh, score = self._networks.mesh(frame, found)
-            mesh, score = self._networks.mesh(frame, face_square(mesh))
-            if score >= MIN_CONFIDENCE:
-                return self._kept(frame, mesh), score
-        self._square = None
-        return None, score
-
-    def _kept(self, frame: Image, mesh: Points) -> Points:
-        self._square = self._last = face_square(mesh)
-        return np.concatenate([mesh, self._networks.irises(frame, mesh)])
+            points, score = self._networks.mesh(frame, self._square)
+        if score < MIN_CONFIDENCE:
+            found = self._search(frame)
+            if found is not None:
+                # A detector's square is rough: the second look is centred by the first.
+                points, score = self._networks.mesh(frame, found)
+                points, score = self._networks.mesh(frame, face_square(points))
+        if score < MIN_CONFIDENCE:
+            self._square = None
+            return None, score
+        self._square = self._last = face_square(points)
+        return points, score
 
     def _search(self, frame: Image) -> Square | None:
         """The face where it was lost, else the largest."""
         squares = self._networks.detect(frame)
         if self._last is not None:
-            again = [square for square in squares if overlap(square, self._last) > 0.1]
+            again = [square for square in squares if square.overlap(self._last) > 0.1]
             squares = again or squares
         return squares[0] if squares else None
 
@@ -238,6 +235,6 @@ class _Follower:
 def _has_rival(faces: list[Square], points: Points | None) -> bool:
     if points is not None:
         followed = face_square(points)
-        others = [face for face in faces if overlap(face, followed) < 0.1]
+        others = [face for face in faces if face.overlap(followed) < 0.1]
         return any(face.side >= RIVAL_SIZE * followed.side for face in others)
     return len(faces) > 1 and faces[1].side >= RIVAL_SIZE * faces[0].side
