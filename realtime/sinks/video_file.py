@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +72,8 @@ class VideoFile:
         self._thread.shutdown()  # waits for the frame that is being written
         if self._writer is not None:
             self._writer.discard()
-        self._growing.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._growing.unlink()
 
     def _finish(self, writer: Mp4Writer) -> None:
         writer.finish()

@@ -49,7 +49,7 @@ def read_number(picture):
 
 
 class ListSource:
-    """Gives samples in blocks, in real time if it has a clock; block n comes when it would have been heard, plus `late(n)`."""
+    """Gives samples in blocks; with a clock, block n comes when it would have been heard, plus `late(n)`."""
 
     def __init__(self, samples, block=160, clock=None, late: Callable[[int], float] = lambda block: 0.0):
         self.samples = np.asarray(samples, np.float32)

@@ -73,7 +73,7 @@ def test_a_live_animator_that_is_too_slow_costs_pictures_but_no_sound():
 
 
 def test_a_hiccup_of_the_animator_passes():
-    (sink,), report = play(voice(20), LoudnessAnimator(25, cost=lambda number: 0.5 if number == 200 else 0.01))
+    (sink,), _ = play(voice(20), LoudnessAnimator(25, cost=lambda number: 0.5 if number == 200 else 0.01))
     assert np.diff(sink.times).max() < 0.75
     late = np.array([moment - (number + 1) / 25 for number, moment in zip(sink.numbers, sink.times, strict=True)])
     assert late[-50:].max() < late[50:100].max() + 0.02
