@@ -1,8 +1,6 @@
-"""The rasterizer on one CPU core: three passes over arrays that the caller owns; nothing is allocated.
+"""The rasterizer on one CPU core: three passes, without the GIL, that allocate nothing.
 
-`snap` turns vertices into integers, `scatter` leaves the nearest triangle's key in every pixel, `resolve` turns keys
-into attributes and empties the keys for the next frame. Serial and without the GIL: a second core is worth less to the
-live loop than a steady frame time.
+Serial on purpose: a second core is worth less to the live loop than a steady frame time.
 """
 
 from collections.abc import Callable
@@ -11,16 +9,22 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from kernels.shading import DEFINITION, EMPTY, REJECTED, build
+from kernels.shading import DEFINITION, EMPTY, build
 
 Array = np.ndarray[Any, Any]
 
-_shading = build(njit(nogil=True, error_model="numpy", inline="never"))
-_snap, _edge, _threshold, _bounds = _shading.snap, _shading.edge, _shading.threshold, _shading.bounds
-_depth_at, _key_of, _weights, _to_byte = _shading.depth_at, _shading.key_of, _shading.weights, _shading.to_byte
-
-# Numba's file cache looks at this file only. The default argument makes shading.py's checksum part of what it looks up.
+_inlined = njit(nogil=True, error_model="numpy", forceinline=True)
+# Numba's file cache looks at this file only: the default argument `definition` makes it look at shading.py as well.
 _compiled = njit(nogil=True, error_model="numpy", cache=True)
+
+
+@_inlined
+def _lower(keys: Array, row: int, column: int, key: int) -> None:
+    if key < keys[row, column]:
+        keys[row, column] = key
+
+
+_snap, _cover, _weights, _to_byte = build(_inlined, _lower)
 
 
 @_compiled
@@ -44,38 +48,13 @@ def scatter(
     positions: Array, inverse_depth: Array, triangles: Array, cull: bool, keys: Array, definition: int = DEFINITION
 ) -> None:
     """Lower keys int64 [H, W] to the least key of the triangles int32 [F, 3] that own each pixel's centre."""
-    height, width = keys.shape
-    for triangle in range(triangles.shape[0]):
-        a, b, c = triangles[triangle, 0], triangles[triangle, 1], triangles[triangle, 2]
-        ax, ay = np.int64(positions[a, 0]), np.int64(positions[a, 1])
-        bx, by = np.int64(positions[b, 0]), np.int64(positions[b, 1])
-        cx, cy = np.int64(positions[c, 0]), np.int64(positions[c, 1])
-        area = _edge(ax, ay, bx, by, cx, cy)
-        if area == 0 or (cull and area > 0):  # counter-clockwise with y up is negative with v down
-            continue
-        if area < 0:
-            b, c = c, b
-            bx, by, cx, cy = cx, cy, bx, by
-            area = -area
-        if min(ax, bx, cx) == REJECTED:
-            continue
-        first_column, last_column = _bounds(ax, bx, cx, width)
-        first_row, last_row = _bounds(ay, by, cy, height)
-        if first_column > last_column or first_row > last_row:
-            continue
-        q0, q1, q2 = inverse_depth[a], inverse_depth[b], inverse_depth[c]
-        t0, t1, t2 = _threshold(bx, by, cx, cy), _threshold(cx, cy, ax, ay), _threshold(ax, ay, bx, by)
-        for row in range(first_row, last_row + 1):
-            py = row << 8
-            for column in range(first_column, last_column + 1):
-                px = column << 8
-                w0 = _edge(bx, by, cx, cy, px, py)
-                w1 = _edge(cx, cy, ax, ay, px, py)
-                w2 = area - w0 - w1
-                if w0 >= t0 and w1 >= t1 and w2 >= t2:
-                    key = _key_of(_depth_at(w0, w1, w2, q0, q1, q2, area), triangle)
-                    if key < keys[row, column]:
-                        keys[row, column] = key
+    for f in range(triangles.shape[0]):
+        # Unsigned indices: Numba then leaves out the test for Python's negative ones.
+        a, b, c = np.uint32(triangles[f, 0]), np.uint32(triangles[f, 1]), np.uint32(triangles[f, 2])
+        ax, ay, qa = np.int64(positions[a, 0]), np.int64(positions[a, 1]), inverse_depth[a]
+        bx, by, qb = np.int64(positions[b, 0]), np.int64(positions[b, 1]), inverse_depth[b]
+        cx, cy, qc = np.int64(positions[c, 0]), np.int64(positions[c, 1]), inverse_depth[c]
+        _cover(f, ax, ay, qa, bx, by, qb, cx, cy, qc, cull, keys)
 
 
 def _resolver(as_bytes: bool) -> Callable[..., None]:
@@ -95,29 +74,52 @@ def _resolver(as_bytes: bool) -> Callable[..., None]:
         channels = attributes.shape[1]
         for row in range(height):
             for column in range(width):
-                key = keys[row, column]
-                ids[row, column] = np.int32(key)
-                if key == EMPTY:
+                shown = np.int32(keys[row, column])  # the low half of a key; -1 when EMPTY
+                ids[row, column] = shown
+                if shown < 0:
                     for channel in range(channels):
                         out[row, column, channel] = background
                     continue
                 keys[row, column] = EMPTY
-                triangle = np.int32(key)
-                a, b, c = triangles[triangle, 0], triangles[triangle, 1], triangles[triangle, 2]
-                px, py = column << 8, row << 8
-                w0 = _edge(positions[b, 0], positions[b, 1], positions[c, 0], positions[c, 1], px, py)
-                w1 = _edge(positions[c, 0], positions[c, 1], positions[a, 0], positions[a, 1], px, py)
-                w2 = _edge(positions[a, 0], positions[a, 1], positions[b, 0], positions[b, 1], px, py)
-                b0, b1, b2 = _weights(w0, w1, w2, inverse_depth[a], inverse_depth[b], inverse_depth[c])
+                f = np.uint32(shown)
+                a, b, c = np.uint32(triangles[f, 0]), np.uint32(triangles[f, 1]), np.uint32(triangles[f, 2])
+                wa, wb, wc = _weights(
+                    positions[a, 0], positions[a, 1], inverse_depth[a],
+                    positions[b, 0], positions[b, 1], inverse_depth[b],
+                    positions[c, 0], positions[c, 1], inverse_depth[c],
+                    row, column,
+                )  # fmt: skip
                 for channel in range(channels):
-                    value = b0 * attributes[a, channel] + b1 * attributes[b, channel] + b2 * attributes[c, channel]
-                    if as_bytes:
-                        out[row, column, channel] = _to_byte(value)
-                    else:
-                        out[row, column, channel] = value
+                    value = wa * attributes[a, channel] + wb * attributes[b, channel] + wc * attributes[c, channel]
+                    out[row, column, channel] = _to_byte(value) if as_bytes else value
 
     return resolve
 
 
-resolve_floats = _resolver(as_bytes=False)
-resolve_bytes = _resolver(as_bytes=True)
+_resolve_floats = _resolver(as_bytes=False)
+_resolve_bytes = _resolver(as_bytes=True)
+
+
+class Context:
+    """Buffers of one mesh at one size in NumPy arrays; `Rasterizer` has checked what comes in."""
+
+    def __init__(self, height: int, width: int, triangles: Array, cull: bool) -> None:
+        self._triangles = triangles.copy()
+        self._cull = cull
+        self._keys = np.full((height, width), EMPTY, np.int64)  # `resolve` leaves them EMPTY for the next frame
+        self.ids = np.full((height, width), -1, np.int32)
+        self._positions = np.empty((0, 2), np.int32)
+        self._inverse_depth = np.empty(0, np.float32)
+
+    def draw(self, vertices: Array, attributes: Array, out: Array, background: float) -> None:
+        """See `Rasterizer.draw`."""
+        if len(self._positions) != len(vertices):
+            self._positions = np.empty((len(vertices), 2), np.int32)
+            self._inverse_depth = np.empty(len(vertices), np.float32)
+        bad = snap(vertices, self._positions, self._inverse_depth)
+        if bad >= 0:
+            raise ValueError(f"vertices[{bad}] is {vertices[bad].tolist()}, expected numbers")
+        mesh = self._positions, self._inverse_depth, self._triangles
+        scatter(*mesh, self._cull, self._keys)
+        resolve = _resolve_bytes if out.dtype == np.uint8 else _resolve_floats
+        resolve(*mesh, attributes, out.dtype.type(background), self._keys, self.ids, out)

@@ -3,7 +3,7 @@
     rasterizer = Rasterizer(256, 256, face.triangles)
     rasterizer.draw(project(camera, vertices), attributes, out)
 
-What is drawn is defined by `reference.py`; how fast by `cpu.py` and `cuda.py`.
+What is drawn is defined by `reference.py`, how it is drawn by `cpu.py` and `cuda.py`.
 """
 
 from typing import Any
@@ -11,97 +11,89 @@ from typing import Any
 import numpy as np
 
 from kernels import cpu
-from kernels.shading import EMPTY
 
-Array = np.ndarray[Any, Any]
+Array = Any  # np.ndarray, or what has a __cuda_array_interface__: a torch tensor, a CuPy or Numba array
 
 
 class Rasterizer:
-    """The buffers for drawing one mesh at one size; not to be shared between threads.
+    """Draws one mesh at one size; owns its buffers, so it is not to be shared between threads.
 
     `height`, `width`: px, 1 to 16384. `triangles`: int32 [F, 3], counter-clockwise seen from outside (y up); copied.
+    Where they are decides where all drawing happens: NumPy on the CPU, a CUDA array on its device.
     `cull`: leave out triangles that turn their back.
 
-    Pixel (row, column) has its centre at v = row + 0.5, u = column + 0.5. Triangles with a vertex at a depth of
-    `shading.NEAR` (0.1 cm) or less, or more than 2²¹ px from the origin, are not drawn; there is no clipping.
+    Pixel (row, column) has its centre at u = column + 0.5, v = row + 0.5. Nothing is clipped: a triangle with a vertex
+    at a depth of `shading.NEAR` (0.1 cm) or less, or more than 2²¹ px from the origin, is not drawn.
     """
 
     def __init__(self, height: int, width: int, triangles: Array, cull: bool = True) -> None:
         for name, size in (("height", height), ("width", width)):
             if not 1 <= size <= 16384:
                 raise ValueError(f"{name} is {size}, expected 1 to 16384 px")
-        _check("triangles", triangles, np.int32, ("F", 3))
-        if triangles.size and triangles.min() < 0:
-            raise ValueError(f"triangles holds the vertex number {triangles.min()}, expected 0 or more")
-        self._triangles = triangles.copy()
-        self._vertices_used = int(triangles.max(initial=-1)) + 1
-        self._cull = bool(cull)
-        self._keys = np.full((height, width), EMPTY, np.int64)
-        self._ids = np.full((height, width), -1, np.int32)
-        self._positions = np.empty((0, 2), np.int32)
-        self._inverse_depth = np.empty(0, np.float32)
+        self._on_device = hasattr(triangles, "__cuda_array_interface__")
+        self._check("triangles", triangles, "int32", ("F", 3))
+        self._context: Any
+        if self._on_device:
+            from kernels import cuda  # needs the gpu extra, so only here
+
+            triangles = cuda.to_host(triangles)
+            self._context = cuda.Context(height, width, triangles, bool(cull))
+        else:
+            self._context = cpu.Context(height, width, triangles, bool(cull))
+        if triangles.min(initial=0) < 0:
+            raise ValueError(f"triangles names vertex {triangles.min()}, expected 0 or more")
+        self._vertices_needed = int(triangles.max(initial=-1)) + 1
+        self._size = height, width
 
     @property
     def ids(self) -> Array:
-        """Number of the triangle shown by each pixel in the last `draw`, -1 for none: int32 [H, W], read-only.
+        """Number of the triangle that each pixel shows since the last `draw`, -1 for none: int32 [H, W].
 
-        The same memory at every call: the next `draw` overwrites it, so copy what must stay.
+        The context's own memory, not a copy: read it before the next `draw`, which overwrites it.
         """
-        view = self._ids.view()
-        view.flags.writeable = False
-        return view
+        return self._context.ids
 
-    def draw(self, vertices: Array, attributes: Array, out: Array, background: float = 0) -> None:
+    def draw(self, vertices: Array, attributes: Array, out: Array, background: float = 0, stream: int = 0) -> None:
         """Draw the mesh into `out`, every pixel of which is written.
 
         `vertices`: float32 [V, 3], (u px, v px, depth cm), as `models.camera.project` gives them.
         `attributes`: float32 [V, C], interpolated with perspective.
-        `out`: [H, W, C], owned by the caller; float32 takes the attributes as they are, uint8 takes
-        round(255 · clip(attribute, 0, 1)).
+        `out`: [H, W, C], owned by the caller. float32 takes the attributes as they are, uint8 takes
+        round(255 · clip(attribute, 0, 1)), halves up.
         `background`: what pixels without a triangle get, in units of `out`.
+        `stream`: CUDA only, the handle of the stream to launch on (torch: `stream.cuda_stream`), 0 for the default
+        one. The call does not wait, and can be captured in a CUDA graph once one such call has compiled the kernels.
 
-        All arrays C-contiguous. Raises ValueError with the argument's name, and draws nothing, on a wrong type, shape
-        or layout and on a vertex that is not a number.
+        All arrays C-contiguous and where the triangles are. Raises ValueError with the argument's name, and draws
+        nothing, on a wrong type, shape, layout or place, and on the CPU on a NaN in `vertices`; on a CUDA device, where
+        looking would mean waiting, triangles with a NaN are not drawn.
         """
-        height, width = self._keys.shape
-        _check("vertices", vertices, np.float32, ("V", 3))
-        if len(vertices) < self._vertices_used:
-            raise ValueError(f"vertices has {len(vertices)} rows, but triangles uses {self._vertices_used}")
-        _check("attributes", attributes, np.float32, (len(vertices), "C"))
-        as_bytes = getattr(out, "dtype", None) == np.uint8
-        _check("out", out, np.uint8 if as_bytes else np.float32, (height, width, attributes.shape[1]))
-        if not out.flags.writeable:
-            raise ValueError("out is read-only, expected an array to write to")
-        if len(self._positions) != len(vertices):
-            self._positions = np.empty((len(vertices), 2), np.int32)
-            self._inverse_depth = np.empty(len(vertices), np.float32)
+        count, _ = self._check("vertices", vertices, "float32", ("V", 3))
+        if count < self._vertices_needed:
+            raise ValueError(f"vertices has {count} rows, but triangles names vertex {self._vertices_needed - 1}")
+        _, channels = self._check("attributes", attributes, "float32", (count, "C"))
+        self._check("out", out, "float32 uint8", (*self._size, channels), written=True)
+        if self._on_device:
+            self._context.draw(vertices, attributes, out, background, stream)
+        elif stream == 0:
+            self._context.draw(vertices, attributes, out, background)
+        else:
+            raise ValueError(f"stream is {stream}, but the triangles are a NumPy array, which is drawn without one")
 
-        bad = cpu.snap(vertices, self._positions, self._inverse_depth)
-        if bad >= 0:
-            raise ValueError(f"vertices[{bad}] is {vertices[bad].tolist()}, expected numbers")
-        cpu.scatter(self._positions, self._inverse_depth, self._triangles, self._cull, self._keys)
-        resolve = cpu.resolve_bytes if as_bytes else cpu.resolve_floats
-        resolve(
-            self._positions,
-            self._inverse_depth,
-            self._triangles,
-            attributes,
-            out.dtype.type(background),
-            self._keys,
-            self._ids,
-            out,
-        )
-
-
-def _check(name: str, array: Array, dtype: type[np.generic], shape: tuple[int | str, ...]) -> None:
-    """Letters in `shape` stand for any size."""
-    expected = f"{np.dtype(dtype).name} [{', '.join(map(str, shape))}]"
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{name} is a {type(array).__name__}, expected a NumPy array {expected}")
-    fits = array.ndim == len(shape) and all(
-        isinstance(want, str) or have == want for have, want in zip(array.shape, shape, strict=True)
-    )
-    if array.dtype != dtype or not fits:
-        raise ValueError(f"{name} is {array.dtype.name} {list(array.shape)}, expected {expected}")
-    if not array.flags.c_contiguous:
-        raise ValueError(f"{name} is not C-contiguous; pass np.ascontiguousarray({name})")
+    def _check(
+        self, name: str, array: Array, dtypes: str, shape: tuple[int | str, ...], written: bool = False
+    ) -> tuple[int, ...]:
+        """The array's shape, if it is as expected; letters in `shape` stand for any size."""
+        kind = "CUDA" if self._on_device else "NumPy"
+        expected = f"a C-contiguous {kind} array {dtypes.replace(' ', ' or ')} [{', '.join(map(str, shape))}]"
+        about = getattr(array, "__cuda_array_interface__" if self._on_device else "__array_interface__", None)
+        if about is None or (not self._on_device and not isinstance(array, np.ndarray)):
+            raise ValueError(f"{name} is a {type(array).__name__}, expected {expected}")
+        have, dtype = about["shape"], np.dtype(about["typestr"]).name
+        fits = len(have) == len(shape) and all(isinstance(w, str) or h == w for h, w in zip(have, shape, strict=True))
+        if not fits or dtype not in dtypes.split() or about["strides"] is not None:
+            order = "" if about["strides"] is None else " not C-contiguous,"
+            raise ValueError(f"{name} is {dtype} {list(have)},{order} expected {expected}")
+        if written and about["data"][1]:
+            raise ValueError(f"{name} is read-only, expected {expected} to write to")
+        return have

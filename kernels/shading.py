@@ -6,7 +6,7 @@ exactly opposite values on it, and the top-left rule gives a centre on the edge 
 which triangle a pixel shows may depend on rounding: products are exact in float64 before they are added (24-bit
 factors), so a compiler may fuse multiply and add or not, and the CPU, CUDA and `reference.py` agree to the last bit.
 
-The functions are plain Python; `build(jit)` compiles them with `numba.njit` or `numba.cuda.jit(device=True)`.
+The functions are plain Python; `build` compiles them with `numba.njit` or `numba.cuda.jit(device=True)`.
 """
 
 import math
@@ -19,6 +19,8 @@ import numpy as np
 
 Int = Any  # np.int64, np.int32 or int
 Float = Any  # np.float32
+Array = Any  # NumPy or CUDA
+Function = Any  # plain or compiled
 
 SUBPIXELS = 256  # positions per pixel
 LIMIT = 2.0**21  # px; further out, 64-bit edge functions could overflow
@@ -40,7 +42,7 @@ def snap(u: Float, v: Float, depth: Float) -> tuple[Int, Int, Float]:
 
 def edge(ax: Int, ay: Int, bx: Int, by: Int, px: Int, py: Int) -> Int:
     """Twice the signed area of a, b, p: positive when p lies right of a -> b on the screen (v points down)."""
-    return (np.int64(bx) - ax) * (np.int64(py) - ay) - (np.int64(by) - ay) * (np.int64(px) - ax)
+    return (np.int64(ax) - px) * (np.int64(by) - py) - (np.int64(ay) - py) * (np.int64(bx) - px)
 
 
 def threshold(ax: Int, ay: Int, bx: Int, by: Int) -> Int:
@@ -67,35 +69,77 @@ def key_of(depth: Float, triangle: Int) -> Int:
     return (np.int64(np.float32(depth).view(np.int32)) << np.int64(32)) | np.int64(triangle)
 
 
-def weights(w0: Int, w1: Int, w2: Int, q0: Float, q1: Float, q2: Float) -> tuple[Float, Float, Float]:
-    """Perspective-correct barycentric weights from the edge values and 1/depth at the corners."""
-    p0 = np.float32(w0) * q0
-    p1 = np.float32(w1) * q1
-    p2 = np.float32(w2) * q2
-    scale = np.float32(1) / (p0 + p1 + p2)
-    return p0 * scale, p1 * scale, p2 * scale
-
-
 def to_byte(value: Float) -> Int:
     """0..1 -> 0..255, halves up, clipped; NaN gives 0."""
     if not value > np.float32(0):
         return np.uint8(0)
-    return np.uint8(min(value, np.float32(1)) * np.float32(255) + np.float32(0.5))
+    return np.uint8(np.int32(min(value, np.float32(1)) * np.float32(255) + np.float32(0.5)))
 
 
 class Shading(NamedTuple):
-    """The compiled functions."""
+    """The compiled functions that the passes of `cpu.py` and `cuda.py` call."""
 
     snap: Any
-    edge: Any
-    threshold: Any
-    bounds: Any
-    depth_at: Any
-    key_of: Any
+    cover: Any
     weights: Any
     to_byte: Any
 
 
-def build(jit: Callable[[Callable[..., Any]], Any]) -> Shading:
-    """Compile every function above with `jit`."""
-    return Shading(*(jit(function) for function in (snap, edge, threshold, bounds, depth_at, key_of, weights, to_byte)))
+def build(jit: Callable[[Function], Function], lower: Function) -> Shading:
+    """Compile with `jit`; `lower(keys, row, column, key)` is the minimum in place, compiled in the same way."""
+    edge_, threshold_, bounds_, depth_at_, key_of_ = map(jit, (edge, threshold, bounds, depth_at, key_of))
+
+    @jit
+    def cover(
+        triangle: Int,
+        ax: Int, ay: Int, qa: Float,
+        bx: Int, by: Int, qb: Float,
+        cx: Int, cy: Int, qc: Float,
+        cull: bool,
+        keys: Array,
+    ) -> None:  # fmt: skip
+        """Lower the key of every pixel whose centre the triangle owns; corners as `snap` gives them, in int64."""
+        area = edge_(ax, ay, bx, by, cx, cy)
+        if area == 0 or (cull and area > 0):  # counter-clockwise with y up is negative with v down
+            return
+        if area < 0:
+            bx, by, qb, cx, cy, qc = cx, cy, qc, bx, by, qb
+            area = -area
+        if min(ax, bx, cx) == REJECTED:
+            return
+        first_column, last_column = bounds_(ax, bx, cx, keys.shape[1])
+        first_row, last_row = bounds_(ay, by, cy, keys.shape[0])
+        if first_column > last_column or first_row > last_row:
+            return
+        t0, t1, t2 = threshold_(bx, by, cx, cy), threshold_(cx, cy, ax, ay), threshold_(ax, ay, bx, by)
+        # Edge values grow linearly: by these steps from one pixel to the next, from the box's first pixel on.
+        right0, right1, right2 = (by - cy) << 8, (cy - ay) << 8, (ay - by) << 8
+        down0, down1, down2 = (cx - bx) << 8, (ax - cx) << 8, (bx - ax) << 8
+        row0 = edge_(bx, by, cx, cy, first_column << 8, first_row << 8)
+        row1 = edge_(cx, cy, ax, ay, first_column << 8, first_row << 8)
+        row2 = area - row0 - row1
+        for row in range(first_row, last_row + 1):
+            w0, w1, w2 = row0, row1, row2
+            for column in range(first_column, last_column + 1):
+                if ((w0 - t0) | (w1 - t1) | (w2 - t2)) >= 0:  # no sign bit set: inside all three
+                    lower(keys, row, column, key_of_(depth_at_(w0, w1, w2, qa, qb, qc, area), triangle))
+                w0, w1, w2 = w0 + right0, w1 + right1, w2 + right2
+            row0, row1, row2 = row0 + down0, row1 + down1, row2 + down2
+
+    @jit
+    def weights(
+        ax: Int, ay: Int, qa: Float,
+        bx: Int, by: Int, qb: Float,
+        cx: Int, cy: Int, qc: Float,
+        row: Int,
+        column: Int,
+    ) -> tuple[Float, Float, Float]:  # fmt: skip
+        """Perspective-correct barycentric weights of a pixel's centre, for either winding."""
+        px, py = column << 8, row << 8
+        pa = np.float32(edge_(bx, by, cx, cy, px, py)) * qa
+        pb = np.float32(edge_(cx, cy, ax, ay, px, py)) * qb
+        pc = np.float32(edge_(ax, ay, bx, by, px, py)) * qc
+        scale = np.float32(1) / (pa + pb + pc)
+        return pa * scale, pb * scale, pc * scale
+
+    return Shading(jit(snap), cover, weights, jit(to_byte))
