@@ -171,7 +171,7 @@ def _track_run(
             points[n - start] = found
         if n % look_every == 0:
             looks += 1
-            rivals += _has_rival(networks.detect(frame), found)
+            rivals += _has_rival([face_square(face) for face, _ in networks.faces(frame)], found)
         if done:
             done(n + 1)
     return _Run(points, confidence, looks, rivals)
@@ -194,8 +194,18 @@ def _followed(networks: _Networks, first: int, frames: Iterable[Image]) -> Itera
 class _Networks:
     def __init__(self) -> None:
         files = tracker_networks()
-        self.detect = FaceDetector(files["face_detection_short_range"])
+        self._detect = FaceDetector(files["face_detection_short_range"])
         self.mesh = FaceMesh(files["face_landmark_with_attention"])
+
+    def faces(self, frame: Image) -> list[tuple[Points, float]]:
+        """(points, confidence) of the faces in the frame, the largest first; the mesh confirms each find."""
+        confirmed = []
+        for rough in self._detect(frame):
+            points, score = self.mesh(frame, rough)
+            points, score = self.mesh(frame, face_square(points))  # centred by the first look
+            if score >= MIN_CONFIDENCE:
+                confirmed.append((points, score))
+        return sorted(confirmed, key=lambda face: -face_square(face[0]).side)
 
 
 class _Follower:
@@ -203,38 +213,35 @@ class _Follower:
 
     def __init__(self, networks: _Networks) -> None:
         self._networks = networks
-        self._square: Square | None = None  # where the face should be in the next frame
-        self._last: Square | None = None  # where it was when it was lost
+        self._square: Square | None = None  # where the face was last
+        self._lost = True
 
     def follow(self, frame: Image) -> tuple[Points | None, float]:
         """(478 points or None, confidence) of the next frame."""
-        score = 0.0
-        if self._square is not None:
+        if not self._lost and self._square is not None:
             points, score = self._networks.mesh(frame, self._square)
-        if score < MIN_CONFIDENCE:
-            found = self._search(frame)
-            if found is not None:
-                # A detector's square is rough: the second look is centred by the first.
-                points, score = self._networks.mesh(frame, found)
-                points, score = self._networks.mesh(frame, face_square(points))
-        if score < MIN_CONFIDENCE:
-            self._square = None
-            return None, score
-        self._square = self._last = face_square(points)
-        return points, score
+            if score >= MIN_CONFIDENCE:
+                self._square = face_square(points)
+                return points, score
+        found = self._search(frame)
+        self._lost = found is None
+        if found is None:
+            return None, 0.0
+        self._square = face_square(found[0])
+        return found
 
-    def _search(self, frame: Image) -> Square | None:
+    def _search(self, frame: Image) -> tuple[Points, float] | None:
         """The face where it was lost, else the largest."""
-        squares = self._networks.detect(frame)
-        if self._last is not None:
-            again = [square for square in squares if square.overlap(self._last) > 0.1]
-            squares = again or squares
-        return squares[0] if squares else None
+        faces = self._networks.faces(frame)
+        if self._square is not None:
+            again = [face for face in faces if self._square.overlap(face_square(face[0])) > 0.1]
+            faces = again or faces
+        return faces[0] if faces else None
 
 
 def _has_rival(faces: list[Square], points: Points | None) -> bool:
-    if points is not None:
-        followed = face_square(points)
-        others = [face for face in faces if face.overlap(followed) < 0.1]
-        return any(face.side >= RIVAL_SIZE * followed.side for face in others)
-    return len(faces) > 1 and faces[1].side >= RIVAL_SIZE * faces[0].side
+    """Whether one of the faces is another one than that of the points (or than the largest) and nearly as large."""
+    followed = face_square(points) if points is not None else (faces[0] if faces else None)
+    return followed is not None and any(
+        face.side >= RIVAL_SIZE * followed.side and face.overlap(followed) < 0.1 for face in faces
+    )

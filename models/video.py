@@ -2,7 +2,7 @@
 
 Time zero is the first picture. Whatever the file does (rotation by metadata, variable rate, sound that starts earlier
 or later, encoder priming, gaps) is undone here, so that frame n is the picture at n / fps and sample k the sound at
-k / 16000 for everybody else. Memory stays bounded: pictures are an iterator.
+k / 16000 for everybody else. Pictures are an iterator: memory stays bounded.
 """
 
 from __future__ import annotations
@@ -13,20 +13,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import av
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.sidedata.sidedata import SideData
+from av.video.stream import VideoStream
+from jaxtyping import Float32, Float64, UInt8
 
 from models.errors import VideoError
 
 SAMPLE_RATE = 16_000
 RATES = tuple(Fraction(r, 1001) for r in (24000, 30000, 60000)) + tuple(Fraction(r) for r in (24, 25, 30, 50, 60))
+MIN_SECONDS = 5.0  # less speech is not worth learning from
 SOUND_GAP_S = 0.05  # smaller differences of a time stamp from the samples counted are rounding, larger ones are gaps
 
 Picture = TypeVar("Picture")
+Source = tuple[float, av.VideoFrame]  # time stamp in the file, s
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class VideoInfo:
     fps: Fraction  # constant; one of RATES
     frames: int  # at that rate
     start: float  # time stamp of the first picture in the file, s
+    pixel_aspect: Fraction  # width of the file's pixels by their height
     has_sound: bool
 
     @property
@@ -46,47 +53,46 @@ class VideoInfo:
         return float(self.frames / self.fps)
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
-    """The PyAV container; every failure inside becomes one VideoError."""
-    if not Path(path).is_file():
-        raise VideoError(f"{path}: there is no such file.")
-    try:
-        with av.open(str(path)) as container:
-            yield container
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f"{path}: cannot be read as a video or sound file ({error}).") from error
-
-
 def probe(path: str | Path) -> VideoInfo:
     """Rate, size and length of a video. Raises VideoError for a missing or unreadable file or one without pictures."""
     with _opened(path) as container:
-        if not container.streams.video:
-            raise VideoError(f"{path}: it holds no pictures.")
-        stream = container.streams.video[0]
-        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
-        stamps = sorted(float(p.pts * p.time_base) for p in packets if p.pts is not None)
-        assumed = float(stream.average_rate or stream.guessed_rate or 25)
-    if len(stamps) < 0.9 * len(packets):  # raw streams and old containers: no stamps to go by
-        stamps = [(stamps[0] if stamps else 0.0) + i / assumed for i in range(len(packets))]
-    first = next(_decoded(path, 0.0), None)
+        stream = _video(container)
+        if stream is None:
+            raise VideoError(f"{path}: a video was expected, but it holds no pictures.")
+        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        stamps = [float(packet.pts * packet.time_base) for packet in packets if packet.pts is not None]
+        interval, has_sound = _nominal_interval(stream), bool(container.streams.audio)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+    if len(stamps) < 0.9 * len(packets):  # old containers: no stamps to go by
+        stamps = [min(stamps, default=0.0) + i * interval for i in range(len(packets))]
+    first = next(_read(path, 0.0), None)
     if first is None:
         raise VideoError(f"{path}: none of its pictures can be decoded.")
     start, picture = first
-    fps = constant_fps(np.array(stamps))
-    height, width = upright(picture).shape[:2]
-    count = max(1, round((stamps[-1] - start) * fps) + 1)
-    return VideoInfo(width, height, fps, count, start, _has_sound(path))
+    height, width = _upright(picture, aspect).shape[:2]
+    fps = constant_fps(np.array(sorted(stamps)))
+    frames = max(1, round((max(stamps) - start) * fps) + 1)
+    return VideoInfo(width, height, fps, frames, start, aspect, has_sound)
 
 
-def constant_fps(stamps: np.ndarray) -> Fraction:
+def check_clip(info: VideoInfo) -> None:
+    """Raise VideoError when a clip is too short for a puppet or has no sound; costs nothing after `probe`."""
+    if info.duration < MIN_SECONDS:
+        raise VideoError(
+            f"The clip lasts {info.duration:.1f} s; a puppet needs at least {MIN_SECONDS:.0f} s of speech."
+        )
+    if not info.has_sound:
+        raise VideoError("The clip has no sound; a puppet learns from a video in which the person is heard speaking.")
+
+
+def constant_fps(stamps: Float64[np.ndarray, " n"]) -> Fraction:
     """The one of RATES that is nearest to the usual interval between the time stamps (s, sorted)."""
     intervals = np.diff(stamps)
     intervals = intervals[intervals > 1e-4]
     if not len(intervals):
         return Fraction(25)
     # Stamps in whole milliseconds need the mean; pauses and dropped frames must not count: mean near the median.
-    usual = intervals[np.abs(intervals / np.median(intervals) - 1) < 0.5].mean()
+    usual = float(intervals[np.abs(intervals / np.median(intervals) - 1) < 0.5].mean())
     return min(RATES, key=lambda rate: abs(math.log(float(rate) * usual)))
 
 
@@ -99,10 +105,10 @@ def read_frames(
     """
     info = info or probe(path)
     stop = info.frames if stop is None else min(stop, info.frames)
-    source = _decoded(path, info.start + float(start / info.fps))
+    source = _read(path, info.start + float(start / info.fps))
     relative = ((time - info.start, picture) for time, picture in source)
     for n, picture in enumerate(constant_rate(relative, info.fps, start, stop), start):
-        yield float(n / info.fps), upright(picture)
+        yield float(n / info.fps), _upright(picture, info.pixel_aspect)
 
 
 def constant_rate(frames: Iterable[tuple[float, Picture]], fps: Fraction, start: int, stop: int) -> Iterator[Picture]:
@@ -121,57 +127,6 @@ def constant_rate(frames: Iterable[tuple[float, Picture]], fps: Fraction, start:
             yield previous[1]
 
 
-def _decoded(path: str | Path, wanted: float) -> Iterator[tuple[float, Any]]:
-    """(time stamp in s, PyAV frame) in order, beginning at or before the time stamp `wanted`."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        frames = _stamped(container, stream)
-        if wanted > (stream.start_time or 0) * stream.time_base + 1:
-            container.seek(int(wanted / stream.time_base), stream=stream, backward=True)
-            first = next(frames, None)
-            if first is not None and first[0] <= wanted:
-                yield first
-            else:  # some containers seek past the target: begin again at the beginning
-                container.seek(int(stream.start_time or 0), stream=stream, backward=True)
-                frames = _stamped(container, stream)
-        yield from frames
-
-
-def _stamped(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
-    interval = 1 / float(stream.average_rate or stream.guessed_rate or 25)
-    time = -interval
-    for packet in container.demux(stream):
-        try:
-            decoded = packet.decode()
-        except av.InvalidDataError:  # one damaged packet: the neighbours fill its place
-            continue
-        for frame in decoded:
-            time = frame.time if frame.time is not None else time + interval
-            yield time, frame
-
-
-def upright(frame: Any) -> UInt8[np.ndarray, "H W 3"]:
-    """RGB of a PyAV frame, turned, mirrored and stretched as its metadata asks (display matrix, pixel aspect)."""
-    pixels = frame.to_ndarray(format="rgb24")
-    aspect = frame.sample_aspect_ratio if hasattr(frame, "sample_aspect_ratio") else None
-    if aspect and abs(aspect - 1) > 0.01:
-        pixels = cv2.resize(pixels, (round(pixels.shape[1] * float(aspect)), pixels.shape[0]))
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is not None:
-        # Shown x = a x + c y and y = b x + d y, in 16.16 fixed point, row-major 3 × 3.
-        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5]
-        if abs(b) > abs(a):
-            pixels, a, d = pixels.swapaxes(0, 1), c, b
-        pixels = pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-    return np.ascontiguousarray(pixels)
-
-
-def _has_sound(path: str | Path) -> bool:
-    with _opened(path) as container:
-        return bool(container.streams.audio)
-
-
 def read_sound(path: str | Path) -> Float32[np.ndarray, " n"] | None:
     """The sound at 16 kHz, mono, [-1, 1], sample 0 at the first picture; None if there is none.
 
@@ -180,44 +135,118 @@ def read_sound(path: str | Path) -> Float32[np.ndarray, " n"] | None:
     with _opened(path) as container:
         if not container.streams.audio:
             return None
-        has_pictures = bool(container.streams.video)
-        stretches = list(_stretches(container, container.streams.audio[0]))
+        has_pictures = _video(container) is not None
+        stretches = [(time, _resampled(frames)) for time, frames in _stretches(container, container.streams.audio[0])]
     if not stretches:
         return None
     zero = probe(path).start if has_pictures else stretches[0][0]
-    offsets = [round((time - zero) * SAMPLE_RATE) for time, _ in stretches]
-    ends = [offset + len(samples) for offset, (_, samples) in zip(offsets, stretches, strict=True)]
-    sound = np.zeros(max(0, *ends), np.float32)
-    for offset, (_, samples) in zip(offsets, stretches, strict=True):
+    places = [(round((time - zero) * SAMPLE_RATE), samples) for time, samples in stretches]
+    sound = np.zeros(max(0, *(offset + len(samples) for offset, samples in places)), np.float32)
+    for offset, samples in places:
         kept = samples[max(0, -offset) :]
         sound[max(0, offset) : max(0, offset) + len(kept)] = kept
     return np.clip(sound, -1.0, 1.0)
 
 
-def _stretches(container: Any, stream: Any) -> Iterator[tuple[float, Float32[np.ndarray, " n"]]]:
-    """Runs of sound without a gap, each (time stamp in s, samples at 16 kHz)."""
-    begin = end = 0.0
-    kind: tuple[Any, ...] | None = None
-    frames: list[Any] = []
+@contextmanager
+def _opened(path: str | Path) -> Iterator[InputContainer]:
+    """The PyAV container; what FFmpeg or the system says against it becomes one VideoError."""
+    if not Path(path).is_file():
+        raise VideoError(f"{path}: there is no such file.")
+    try:
+        with av.open(str(path)) as container:
+            yield container
+    except (av.FFmpegError, OSError) as error:
+        raise VideoError(f"{path}: cannot be read as a video or sound file ({error.strerror}).") from error
+
+
+def _video(container: InputContainer) -> VideoStream | None:
+    """The first moving picture (a cover of a music file is none)."""
+    covers = av.stream.Disposition.attached_pic
+    return next((s for s in container.streams.video if not s.disposition & covers), None)
+
+
+def _nominal_interval(stream: VideoStream) -> float:
+    """Seconds per picture as the container declares it."""
+    return 1 / float(stream.average_rate or stream.guessed_rate or 25)
+
+
+def _read(path: str | Path, wanted: float) -> Iterator[Source]:
+    """(time stamp, picture) in order, beginning at or before the time stamp `wanted` (s)."""
+    with _opened(path) as container:
+        stream = _video(container)
+        if stream is None or stream.time_base is None:
+            return
+        stream.thread_type = "AUTO"
+        frames = _decoded(container, stream)
+        origin = stream.start_time or 0
+        if wanted > float(origin * stream.time_base) + 1:
+            container.seek(int(wanted / stream.time_base), stream=stream, backward=True)
+            first = next(frames, None)
+            if first is not None and first[0] <= wanted:
+                yield first
+            else:  # some containers seek past the target: begin again at the beginning
+                container.seek(origin, stream=stream, backward=True)
+                frames = _decoded(container, stream)
+        yield from frames
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[Source]:
+    interval = _nominal_interval(stream)
+    time = -interval
     for packet in container.demux(stream):
         try:
-            decoded = packet.decode()
+            frames = packet.decode()
+        except av.InvalidDataError:  # one damaged packet: the neighbours fill its place
+            continue
+        for frame in frames:
+            time = frame.time if frame.time is not None else time + interval
+            yield time, frame
+
+
+def _upright(frame: av.VideoFrame, aspect: Fraction) -> UInt8[np.ndarray, "H W 3"]:
+    """RGB, stretched, turned and mirrored as the file asks (pixel aspect, display matrix)."""
+    pixels = cast(UInt8[np.ndarray, "H W 3"], frame.to_ndarray(format="rgb24"))
+    if abs(aspect - 1) > 0.01:
+        pixels = cast(
+            UInt8[np.ndarray, "H W 3"], cv2.resize(pixels, (round(pixels.shape[1] * aspect), pixels.shape[0]))
+        )
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if isinstance(matrix, SideData):
+        # Shown x = a x + c y and y = b x + d y, in 16.16 fixed point, row-major 3 × 3.
+        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5]
+        if abs(b) > abs(a):
+            pixels, a, d = pixels.swapaxes(0, 1), c, b
+        pixels = pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    return np.ascontiguousarray(pixels)
+
+
+def _stretches(container: InputContainer, stream: AudioStream) -> Iterator[tuple[float, list[av.AudioFrame]]]:
+    """Runs of sound without a gap or a change of format: (time stamp in s, frames)."""
+    begin = end = 0.0
+    kind: tuple[str, str, int] | None = None
+    run: list[av.AudioFrame] = []
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
         except av.InvalidDataError:
             continue
-        for frame in decoded:
+        for frame in frames:
             time = frame.time if frame.time is not None else end
             this = (frame.format.name, frame.layout.name, frame.sample_rate)
             if this != kind or abs(time - end) > SOUND_GAP_S:
-                if frames:
-                    yield begin, _resampled(frames)
-                begin, kind, frames = time, this, []
-            frames.append(frame)
-            end = time + frame.samples / frame.sample_rate
-    if frames:
-        yield begin, _resampled(frames)
+                if run:
+                    yield begin, run
+                begin, kind, run, end = time, this, [], time
+            run.append(frame)
+            end += frame.samples / frame.sample_rate
+    if run:
+        yield begin, run
 
 
-def _resampled(frames: list[Any]) -> Float32[np.ndarray, " n"]:
+def _resampled(frames: list[av.AudioFrame]) -> Float32[np.ndarray, " n"]:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    pieces = [piece for frame in [*frames, None] for piece in resampler.resample(frame)]
-    return np.concatenate([p.to_ndarray()[0] for p in pieces]) if pieces else np.zeros(0, np.float32)
+    for frame in frames:
+        frame.pts = None  # counted here: the resampler must not fill or cut by stamps
+    pieces = [piece.to_ndarray()[0] for frame in [*frames, None] for piece in resampler.resample(frame)]
+    return np.concatenate(pieces).astype(np.float32) if pieces else np.zeros(0, np.float32)
