@@ -37,8 +37,7 @@ def snap(vertices: Array, positions: Array, inverse_depth: Array, definition: in
         positions[v, 1] = y
         inverse_depth[v] = q
     for v in range(vertices.shape[0] - 1, -1, -1):
-        total = vertices[v, 0] + vertices[v, 1] + vertices[v, 2]
-        if total != total:
+        if (vertices[v, 0] != vertices[v, 0]) | (vertices[v, 1] != vertices[v, 1]) | (vertices[v, 2] != vertices[v, 2]):
             bad = v
     return bad
 

@@ -23,7 +23,7 @@ class Rasterizer:
     `cull`: leave out triangles that turn their back.
 
     Pixel (row, column) has its centre at u = column + 0.5, v = row + 0.5. Nothing is clipped: a triangle with a vertex
-    at a depth of `shading.NEAR` (0.1 cm) or less, or more than 2²¹ px from the origin, is not drawn.
+    at a depth of `shading.NEAR` (1/8 cm) or less, or more than 2²¹ px from the origin, is not drawn.
     """
 
     def __init__(self, height: int, width: int, triangles: Array, cull: bool = True) -> None:

@@ -55,6 +55,8 @@ def _cover(corners: Array, height: int, width: int, cull: bool) -> tuple[Array, 
         return None
     first_row, last_row = max(-(-int(y.min()) // 256), 0), min(int(y.max()) // 256, height - 1)
     first_column, last_column = max(-(-int(x.min()) // 256), 0), min(int(x.max()) // 256, width - 1)
+    if first_row > last_row or first_column > last_column:
+        return None
     rows, columns = np.mgrid[first_row : last_row + 1, first_column : last_column + 1].reshape(2, -1)
     edges = np.empty((len(rows), 3), np.int64)
     inside = np.ones(len(rows), bool)

@@ -24,7 +24,7 @@ Function = Any  # plain or compiled
 
 SUBPIXELS = 256  # positions per pixel
 LIMIT = 2.0**21  # px; further out, 64-bit edge functions could overflow
-NEAR, FAR = 0.1, 1e9  # cm; a vertex must lie strictly between
+NEAR, FAR = 2.0**-3, 2.0**30  # cm; a vertex must lie strictly between (limits are exact in float32)
 REJECTED = -(2**31)  # x of a vertex that is behind the camera or beyond LIMIT: its triangles are not drawn
 EMPTY = 2**63 - 1  # key of a pixel without a triangle: further than any depth, and its low half is -1
 

@@ -1,0 +1,1 @@
+"""Makes this folder's helpers importable by every test of the room."""

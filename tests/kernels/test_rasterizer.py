@@ -1,0 +1,261 @@
+"""The rasterizer against its definition, and against what geometry says must hold."""
+
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from meshes import see, sphere
+from numba import njit
+
+from kernels import reference
+from kernels.rasterizer import Rasterizer
+from kernels.shading import NEAR, build
+
+
+def draw(vertices, triangles, height=16, width=16, cull=True, attributes=None, dtype=np.float32, background=0):
+    """ids and picture of one draw; without attributes, the picture is depth."""
+    vertices = np.asarray(vertices, np.float32)
+    attributes = vertices[:, 2:].copy() if attributes is None else attributes
+    rasterizer = Rasterizer(height, width, np.asarray(triangles, np.int32), cull)
+    out = np.full((height, width, attributes.shape[1]), 7, dtype)
+    rasterizer.draw(vertices, attributes, out, background)
+    return rasterizer.ids.copy(), out
+
+
+# Corners that are likely to meet: on pixel centres, on the picture's border, in shared places, far out and behind.
+ON_GRID = st.integers(-8, 40).map(lambda half: half / 2)
+PLACE = st.one_of(ON_GRID, st.floats(-40, 60, width=32), st.sampled_from([-3e5, 3e5, 2e6, 3e6, 1e30]))
+DEPTH = st.one_of(st.sampled_from([1.0, 50.0, 60.0, -5.0, NEAR, 0.0]), st.floats(0.5, 1000, width=32))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    corners=st.lists(st.tuples(PLACE, PLACE, DEPTH), min_size=3, max_size=9),
+    faces=st.lists(st.tuples(*[st.integers(0, 8)] * 3), min_size=1, max_size=12),
+    cull=st.booleans(),
+)
+def test_any_triangles_give_the_ids_of_the_reference(corners, faces, cull):
+    vertices = np.array(corners, np.float32)
+    triangles = np.array(faces, np.int32) % len(vertices)
+    want, depth, _ = reference.draw(vertices, triangles, vertices[:, 2:], 13, 17, cull)
+    ids, _ = draw(vertices, triangles, 13, 17, cull)
+    np.testing.assert_array_equal(ids, want)
+    np.testing.assert_array_equal(np.isfinite(depth), ids >= 0)
+
+
+@pytest.mark.parametrize("cull", [True, False])
+@pytest.mark.parametrize("faces", [60, 1000, 6000])
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (37, 90)])
+def test_a_head_is_drawn_as_the_reference_draws_it(faces, height, width, cull):
+    points, triangles = sphere(faces)
+    vertices = see(points, faces, height, width)
+    attributes = np.random.default_rng(0).uniform(-0.2, 1.2, (len(points), 6)).astype(np.float32)
+    want, _, picture = reference.draw(vertices, triangles, attributes, height, width, cull)
+    ids, floats = draw(vertices, triangles, height, width, cull, attributes)
+    np.testing.assert_array_equal(ids, want)
+    np.testing.assert_allclose(floats, picture, atol=1e-5)
+    ids, octets = draw(vertices, triangles, height, width, cull, attributes, np.uint8)
+    np.testing.assert_array_equal(ids, want)
+    exact = 255 * np.clip(picture, 0, 1)
+    assert np.abs(octets - exact).max() <= 0.5 + 1e-3  # float32 may fall on the other side of a half
+
+
+@njit
+def _count(keys, row, column, key):
+    keys[row, column] += 1
+
+
+_counting = build(njit, _count)
+
+
+@njit
+def coverage(vertices, triangles, cull, counts):
+    """How many triangles own each pixel, by the very function that draws."""
+    for f in range(len(triangles)):
+        a, b, c = triangles[f]
+        ax, ay, qa = _snap(vertices[a, 0], vertices[a, 1], vertices[a, 2])
+        bx, by, qb = _snap(vertices[b, 0], vertices[b, 1], vertices[b, 2])
+        cx, cy, qc = _snap(vertices[c, 0], vertices[c, 1], vertices[c, 2])
+        _cover(
+            f, np.int64(ax), np.int64(ay), qa, np.int64(bx), np.int64(by), qb, np.int64(cx), np.int64(cy), qc,
+            cull, counts,
+        )  # fmt: skip
+    return counts
+
+
+_snap, _cover = _counting.snap, _counting.cover
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), faces=st.sampled_from([300, 4000, 35000]), size=st.sampled_from([48, 128]))
+def test_a_closed_surface_has_no_holes_and_covers_each_pixel_once_per_layer(seed, faces, size):
+    points, triangles = sphere(faces)
+    vertices = see(points, seed, size, size)
+    front = coverage(vertices, triangles, True, np.zeros((size, size), np.int64))
+    both = coverage(vertices, triangles, False, np.zeros((size, size), np.int64))
+    assert front.max() == 1  # convex: one layer faces us
+    np.testing.assert_array_equal(both, 2 * front)  # and one turns its back, over exactly the same pixels
+    outside = np.pad(front.astype(np.uint8), 1)
+    cv2.floodFill(outside, None, (0, 0), 1)
+    assert outside.all()  # whatever is not reached from the border is a hole
+    ids, _ = draw(vertices, triangles, size, size)
+    np.testing.assert_array_equal(ids >= 0, front == 1)
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_square_of_two_triangles_through_pixel_centres_covers_each_centre_once(turn):
+    corners = np.roll([(2.5, 2.5), (2.5, 8.5), (8.5, 8.5), (8.5, 2.5)], turn, axis=0)  # counter-clockwise with y up
+    vertices = np.column_stack([corners, np.full(4, 50)]).astype(np.float32)
+    triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    counts = coverage(vertices, triangles, True, np.zeros((12, 12), np.int64))
+    want = np.zeros((12, 12), np.int64)
+    want[2:8, 2:8] = 1  # its top and left edges own the centres on them, its bottom and right edges do not
+    np.testing.assert_array_equal(counts, want)
+
+
+def test_the_front_is_counter_clockwise_with_y_up():
+    front = [(2, 14, 50), (14, 14, 50), (2, 2, 50)]  # v points down: bottom left, bottom right, top left
+    assert (draw(front, [[0, 1, 2]])[0] == 0).sum() > 50
+    assert (draw(front, [[0, 2, 1]])[0] == -1).all()
+    assert (draw(front, [[0, 2, 1]], cull=False)[0] == draw(front, [[0, 1, 2]])[0]).all()
+
+
+def test_the_nearest_shows_and_at_equal_depth_the_lower_number():
+    corners = [(-40, 60, 50), (60, 60, 50), (-40, -40, 50), (-40, 60, 40), (60, 60, 40), (-40, -40, 40)]
+    assert set(draw(corners, [[0, 1, 2], [3, 4, 5], [3, 4, 5]])[0].ravel()) == {-1, 1}
+    assert set(draw(corners, [[0, 1, 2], [0, 1, 2]])[0].ravel()) == {-1, 0}
+
+
+def test_attributes_follow_perspective():
+    # A plane that recedes to the right. Camera x is linear on it and projects back to the pixel's centre.
+    camera = np.array([(-3.0, -6, 20), (5, -6, 60), (5, 9, 60), (-3, 9, 20)])
+    vertices = camera.copy()
+    vertices[:, :2] = 32 + 64 * camera[:, :2] / camera[:, 2:] * [1, -1]
+    ids, out = draw(vertices, [[0, 1, 2], [0, 2, 3]], 64, 64, attributes=camera.astype(np.float32))
+    rows, columns = np.nonzero(ids >= 0)
+    assert len(rows) > 200
+    x, y, z = out[rows, columns].T
+    np.testing.assert_allclose(32 + 64 * x / z, columns + 0.5, atol=1 / 100)  # corners moved by up to 1/512 px
+    np.testing.assert_allclose(32 - 64 * y / z, rows + 0.5, atol=1 / 100)
+
+
+def test_every_run_is_the_same():
+    points, triangles = sphere(8000)
+    vertices = see(points, 3, 64, 64)
+    attributes = np.random.default_rng(1).random((len(points), 3), np.float32)
+    rasterizer, out = Rasterizer(64, 64, triangles), np.empty((64, 64, 3), np.float32)
+    rasterizer.draw(vertices, attributes, out)
+    first = out.tobytes(), rasterizer.ids.tobytes()
+    for _ in range(1000):
+        rasterizer.draw(vertices, attributes, out)
+        assert (out.tobytes(), rasterizer.ids.tobytes()) == first
+
+
+def test_the_next_draw_forgets_the_last_one():
+    triangle = np.array([(2, 14, 50), (14, 14, 50), (2, 2, 50)], np.float32)
+    rasterizer, out = Rasterizer(16, 16, np.array([[0, 1, 2]], np.int32)), np.empty((16, 16, 1), np.uint8)
+    rasterizer.draw(triangle, np.ones((3, 1), np.float32), out)
+    assert (out == 255).any()
+    rasterizer.draw(triangle + np.float32([100, 0, 0]), np.ones((3, 1), np.float32), out, background=9)
+    assert (rasterizer.ids == -1).all()
+    assert (out == 9).all()
+
+
+@pytest.mark.parametrize(
+    "corners",
+    {
+        "zero area": [(2, 2, 50), (8, 8, 50), (14, 14, 50)],
+        "a point": [(5, 5, 50)] * 3,
+        "off the screen": [(102, 14, 50), (114, 14, 50), (102, 2, 50)],
+        "between pixel centres": [(5.6, 5.9, 50), (5.9, 5.9, 50), (5.6, 5.6, 50)],
+        "behind the camera": [(2, 14, -50), (14, 14, -50), (2, 2, -50)],
+        "one corner behind": [(2, 14, 50), (14, 14, 50), (2, 2, -1)],
+        "one corner in the camera": [(2, 14, 50), (14, 14, 50), (np.inf, -np.inf, 0)],
+        "at the near limit": [(2, 14, NEAR), (14, 14, 50), (2, 2, 50)],
+        "infinitely far": [(2, 14, np.inf), (14, 14, 50), (2, 2, 50)],
+        "beyond the largest position": [(-3e6, 14, 50), (14, 14, 50), (2, 2, 50)],
+    }.items(),
+    ids=lambda case: case[0],
+)
+def test_what_is_not_drawn(corners):
+    for cull in (True, False):
+        assert (draw(corners[1], [[0, 1, 2]], cull=cull)[0] == -1).all()
+
+
+def test_huge_triangles_meet_without_a_seam():
+    big = 2_000_000
+    square = [(-big, big, 50), (big, big - 1, 50), (big, -big, 50), (-big, 1 - big, 50)]
+    counts = coverage(
+        np.array(square, np.float32), np.array([[0, 1, 2], [0, 2, 3]], np.int32), True, np.zeros((64, 64), np.int64)
+    )
+    assert (counts == 1).all()
+
+
+def test_a_mesh_without_triangles_is_background():
+    ids, out = draw(np.zeros((0, 3)), np.zeros((0, 3)), attributes=np.zeros((0, 2), np.float32), background=0.5)
+    assert (ids == -1).all()
+    assert (out == 0.5).all()
+
+
+def test_drawing_allocates_nothing():
+    points, triangles = sphere(2000)
+    vertices = see(points, 0, 64, 64)
+    rasterizer, out = Rasterizer(64, 64, triangles), np.empty((64, 64, 1), np.float32)
+    attributes = np.ones((len(points), 1), np.float32)
+    rasterizer.draw(vertices, attributes, out)
+    tracemalloc.start()
+    rasterizer.draw(vertices, attributes, out)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4096  # the smallest buffer, one byte per pixel, would be as much
+
+
+GOOD = {
+    "vertices": np.ones((3, 3), np.float32),
+    "attributes": np.ones((3, 2), np.float32),
+    "out": np.ones((16, 16, 2), np.float32),
+}
+READ_ONLY = np.ones((16, 16, 2), np.float32)
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("vertices", np.ones((3, 3)), "float64"),
+        ("vertices", np.ones((3, 2), np.float32), r"\[3, 2\]"),
+        ("vertices", np.ones((2, 3), np.float32), "names vertex 2"),
+        ("vertices", np.ones((3, 6), np.float32)[:, ::2], "not C-contiguous"),
+        ("vertices", [[1.0, 2.0, 3.0]] * 3, "list"),
+        ("vertices", np.array([(1, 1, 1), (1, np.nan, 1), (1, 1, 1)], np.float32), r"\[1\] is .*nan"),
+        ("attributes", np.ones((4, 2), np.float32), r"\[3, C\]"),
+        ("attributes", np.ones(3, np.float32), r"\[3\]"),
+        ("out", np.ones((16, 15, 2), np.float32), r"\[16, 16, 2\]"),
+        ("out", np.ones((16, 16, 2), np.int8), "float32 or uint8"),
+        ("out", READ_ONLY, "read-only"),
+        ("stream", 5, "NumPy"),
+    ],
+)
+def test_a_wrong_argument_is_named(name, value, says):
+    rasterizer = Rasterizer(16, 16, np.array([[0, 1, 2]], np.int32))
+    with pytest.raises(ValueError, match=f"{name}.*{says}"):
+        rasterizer.draw(**(GOOD | {name: value}))
+    assert (rasterizer.ids == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((0, 16, np.zeros((1, 3), np.int32)), "height"),
+        ((16, 20000, np.zeros((1, 3), np.int32)), "width"),
+        ((16, 16, np.zeros((1, 3), np.int64)), "triangles"),
+        ((16, 16, np.zeros((1, 4), np.int32)), "triangles"),
+        ((16, 16, np.full((1, 3), -1, np.int32)), "triangles"),
+    ],
+)
+def test_a_wrong_mesh_is_named(arguments, name):
+    with pytest.raises(ValueError, match=name):
+        Rasterizer(*arguments)
