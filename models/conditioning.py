@@ -1,0 +1,113 @@
+"""What the renderer sees of one frame: the rasterized face, the photo without its lower face, and the hole's mask.
+
+One code for training and live, so that the network meets live exactly what it was trained on. NumPy, OpenCV and the
+rasterizer; no torch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+from numpy.typing import NDArray
+
+from kernels.rasterizer import Rasterizer
+from models.camera import Camera, Crop, project, transform
+from models.face_model import FaceModel
+from models.renderer_format import BLANK, CHANNELS, SIZE
+
+Picture = UInt8[NDArray[np.uint8], "H W 3"]
+
+
+class Conditioner:
+    """Draws one person's face for the renderer. Holds buffers: one per thread.
+
+    The position code is the projected normalised coordinate code of Zhu et al., *Face Alignment Across Large Poses*,
+    CVPR 2016: each surface point is coloured by where it lies on the person's neutral face, so colour means place
+    whatever the pose and expression.
+    """
+
+    def __init__(self, face: FaceModel, camera: Camera) -> None:
+        self._face = face
+        self._camera = camera
+        self._rasterizer = Rasterizer(SIZE, SIZE, face.triangles)
+        low, high = face.mean.min(axis=0), face.mean.max(axis=0)
+        self._attributes = np.zeros((len(face.mean), CHANNELS), np.float32)
+        self._attributes[:, :3] = (face.mean - low) / (high - low)
+        self._attributes[face.regions["inner_mouth"], 5] = 1
+        self._around = _triangles_around(face.triangles, len(face.mean))
+
+    def __call__(
+        self,
+        picture: Picture,
+        expression: Float32[NDArray[np.float32], "K"],
+        rotation: Float32[NDArray[np.float32], "3"],
+        translation: Float32[NDArray[np.float32], "3"],
+        crop: Crop,
+        hole: Int32[NDArray[np.int32], "P 2"],
+    ) -> dict[str, UInt8[NDArray[np.uint8], "1 256 256 C"]]:
+        """The renderer's inputs by name, for a background `picture` whose face has this pose.
+
+        `rotation`, `translation`: head to camera. `hole`: outline of the lower face, px of the crop.
+        Returns "face" with CHANNELS channels, "photo" with the hole blanked, and "mask" (255 in the hole).
+        """
+        mask = hole_mask(hole)
+        photo = cut(picture, crop)
+        photo[mask > 0] = BLANK
+        face = self.face(expression, rotation, translation, crop)
+        return {"face": face[None], "photo": photo[None], "mask": mask[None, ..., None]}
+
+    def face(
+        self,
+        expression: Float32[NDArray[np.float32], "K"],
+        rotation: Float32[NDArray[np.float32], "3"],
+        translation: Float32[NDArray[np.float32], "3"],
+        crop: Crop,
+    ) -> UInt8[NDArray[np.uint8], "256 256 6"]:
+        """The rasterized face in the crop; 0 where there is none."""
+        vertices = transform(self._face.shape(None, expression), rotation, translation)
+        self._attributes[:, 3:5] = 0.5 + 0.5 * self._normals(vertices)[:, :2]
+        out = np.empty((SIZE, SIZE, CHANNELS), np.uint8)
+        self._rasterizer.draw(project(crop.camera(self._camera, SIZE), vertices), self._attributes, out)
+        return out
+
+    def _normals(self, vertices: Float32[NDArray[np.float32], "V 3"]) -> Float32[NDArray[np.float32], "V 3"]:
+        """Unit normals, each the area-weighted mean of those of the triangles around."""
+        a, b, c = (vertices[self._face.triangles[:, k]] for k in range(3))
+        faces = np.concatenate([np.cross(b - a, c - a), np.zeros((1, 3), vertices.dtype)])
+        normals = faces[self._around].sum(axis=1)
+        length = np.sqrt(np.einsum("vi,vi->v", normals, normals))
+        return normals / np.maximum(length, np.float32(1e-12))[:, None]
+
+
+def cut(picture: Picture, crop: Crop) -> UInt8[NDArray[np.uint8], "256 256 3"]:
+    """The crop of a frame; beyond the frame its border goes on.
+
+    Where the crop shrinks the frame, it is cut larger first and averaged, so that fine detail does not alias.
+    """
+    fold = max(1, math.floor(1 / crop.scale + 0.5))
+    matrix = Crop(crop.x, crop.y, crop.scale * fold).frame_to_crop()
+    size = (SIZE * fold, SIZE * fold)
+    large = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    small = large if fold == 1 else cv2.resize(large, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def hole_mask(hole: Int32[NDArray[np.int32], "P 2"]) -> UInt8[NDArray[np.uint8], "256 256"]:
+    """255 inside the outline (px of the crop), 0 outside."""
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(mask, [hole], 255)
+    return mask
+
+
+def _triangles_around(triangles: Int32[NDArray[np.int32], "F 3"], vertices: int) -> NDArray[np.intp]:
+    """[V, most] the triangles at each vertex, filled up with F, a triangle that is none."""
+    corners = triangles.ravel()
+    order = np.argsort(corners, kind="stable")
+    counts = np.bincount(corners, minlength=vertices)
+    place = np.arange(len(corners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    around = np.full((vertices, counts.max(initial=1)), len(triangles))
+    around[corners[order], place] = order // 3
+    return around

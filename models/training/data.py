@@ -1,0 +1,121 @@
+"""A clip prepared once for training the renderer: pictures in memory-mapped files, batches cut from them.
+
+The folder holds everything that training needs, so it can be trained wherever torch runs:
+
+    face.npy    uint8 [N, 256, 256, 6]  the rasterized face
+    photo.npy   uint8 [N, 256, 256, 3]  the crop as filmed
+    mask.npy    uint8 [N, 256, 256]     255 in the hole
+    mouth.npy   float32 [N, 4]          the lips' box, px of the crop
+    partner.npy int32 [N, M]            frames whose head is in the same place, saying something else
+
+NumPy and torch only; `prepare`, which draws, lies in prepare.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from models.renderer_format import BLANK, SIZE
+
+SHIFT = 10
+"""Furthest random displacement of the window, px, either way."""
+SWAPPED = 0.5
+"""Share of samples whose surroundings come from a partner frame."""
+MARGIN = 16
+"""Real pixels around the hole that the window keeps, px."""
+GAIN = 0.06
+"""Standard deviation of the random brightness; a third of it for each colour apart."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training step's pictures, channels last, a window of the crop."""
+
+    face: UInt8[Tensor, "B H W 6"]
+    photo: UInt8[Tensor, "B H W 3"]
+    """With the hole blanked."""
+    mask: UInt8[Tensor, "B H W 1"]
+    target: Float[Tensor, "B 3 H W"]
+    """The picture as filmed, 0..1."""
+    mouth: Float[Tensor, "B 4"]
+    """The lips' box, px of the window."""
+
+
+class Clip:
+    """A prepared folder, of which the last `held_out` share in time is left alone.
+
+    The pictures live on `device` if they take less than half of its free memory, else they are read from the files.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, held_out: float = 0.0, whole: bool = False) -> None:
+        files = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in ("face", "photo", "mask")}
+        self.frames = max(1, round(len(files["face"]) * (1 - held_out)))
+        tensors = {name: torch.from_numpy(array[: self.frames]) for name, array in files.items()}
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        resident = device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 2
+        self._home = device if resident else torch.device("cpu")
+        self._face, self._photo, self._mask = (tensor.to(self._home) for tensor in tensors.values())
+        self._device = device
+        self._mouth = torch.from_numpy(np.load(folder / "mouth.npy")[: self.frames])
+        self._partner = torch.from_numpy(np.load(folder / "partner.npy")[: self.frames].astype(np.int64))
+        itself = torch.arange(self.frames)[:, None]
+        self._partner = torch.where(self._partner < self.frames, self._partner, itself)
+        self.window = (0, 0, SIZE, SIZE) if whole else _window(files["mask"][: self.frames])
+
+    def batch(self, size: int, random: torch.Generator) -> Batch:
+        """Frames and windows drawn at random; `random` is a generator on the CPU."""
+
+        def drawn(low: int, high: int, *shape: int) -> Tensor:
+            return torch.randint(low, high, shape, generator=random)
+
+        left, top, width, height = self.window
+        frame = drawn(0, self.frames, size)
+        partner = self._partner[frame, drawn(0, self._partner.shape[1], size)]
+        place = torch.where(torch.rand(size, generator=random) < SWAPPED, partner, frame)
+        x = (left + drawn(-SHIFT, SHIFT + 1, size)).clamp(0, SIZE - width)
+        y = (top + drawn(-SHIFT, SHIFT + 1, size)).clamp(0, SIZE - height)
+        gain = 1 + GAIN * (torch.randn(size, 1, generator=random) + torch.randn(size, 3, generator=random) / 3)
+        mouth = self._mouth[frame] - torch.stack([x, y, x, y], dim=1)
+
+        frame, place, x, y = (t.to(self._home, non_blocking=True) for t in (frame, place, x, y))
+        rows = (y[:, None] + torch.arange(height, device=self._home))[:, :, None]
+        columns = (x[:, None] + torch.arange(width, device=self._home))[:, None, :]
+        cut = [
+            store[number[:, None, None], rows, columns].to(self._device, non_blocking=True)
+            for store, number in (
+                (self._face, frame),
+                (self._photo, frame),
+                (self._photo, place),
+                (self._mask, place),
+            )
+        ]
+        face, target, photo, mask = cut
+        gain = gain.to(self._device, non_blocking=True)[:, None, None]
+        mask = mask[..., None]
+        photo = (photo * gain + 0.5).clamp(0, 255).to(torch.uint8)
+        return Batch(
+            face,
+            torch.where(mask > 0, BLANK, photo),
+            mask,
+            (target * (gain / 255)).clamp(0, 1).permute(0, 3, 1, 2),
+            mouth.to(self._device, non_blocking=True),
+        )
+
+
+def _window(masks: UInt8[np.ndarray, "N 256 256"]) -> tuple[int, int, int, int]:
+    """Left, top, width, height of the box around all holes with a margin; sizes are multiples of 16."""
+    ever = np.asarray(masks).max(axis=0) > 0
+    box = []
+    for axis in (0, 1):
+        inside = np.flatnonzero(ever.any(axis=axis))
+        low, high = max(0, inside[0] - MARGIN), min(SIZE, inside[-1] + 1 + MARGIN)
+        length = min(SIZE, -(-(high - low) // 16) * 16)
+        box.append((max(0, min(low - (length - (high - low)) // 2, SIZE - length)), length))
+    (left, width), (top, height) = box
+    return int(left), int(top), int(width), int(height)

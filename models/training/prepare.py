@@ -1,0 +1,96 @@
+"""Draw a fitted clip as the renderer will see it, into a folder that training reads; see data.py for the files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int32, UInt8
+from numpy.typing import NDArray
+
+from models.camera import Camera
+from models.conditioning import Conditioner, cut, hole_mask
+from models.errors import VideoError
+from models.face_model import FaceModel
+from models.renderer_format import CHANNELS, SIZE
+from models.training.framing import Framing
+
+PARTNERS = 16
+NEAR_PX = 2.0
+"""Mean distance of two holes' outlines, px of the crop, under which one frame's surroundings fit the other's face."""
+APART = 5
+"""Frames nearer in time say the same."""
+
+
+def prepare(
+    folder: Path,
+    pictures: Iterable[UInt8[NDArray[np.uint8], "H W 3"]],
+    face: FaceModel,
+    camera: Camera,
+    expression: Float32[NDArray[np.float32], "N K"],
+    rotation: Float32[NDArray[np.float32], "N 3"],
+    translation: Float32[NDArray[np.float32], "N 3"],
+    framing: Framing,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write the training folder; it appears under its name only when complete.
+
+    `pictures`: the clip's N frames. `progress` is told frames done and frames in all.
+
+    Raises:
+        VideoError: the clip has fewer frames than the fit.
+    """
+    count = len(expression)
+    conditioner = Conditioner(face, camera)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+
+    def new(name: str, channels: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+        shape = (count, SIZE, SIZE, *channels)
+        return np.lib.format.open_memmap(scratch / f"{name}.npy", "w+", np.uint8, shape)
+
+    try:
+        faces, photos, masks = new("face", (CHANNELS,)), new("photo", (3,)), new("mask", ())
+        done = 0
+        for n, picture in zip(range(count), pictures, strict=False):
+            crop = framing.crop_at(n)
+            faces[n] = conditioner.face(expression[n], rotation[n], translation[n], crop)
+            photos[n] = cut(picture, crop)
+            masks[n] = hole_mask(framing.hole[n])
+            done = n + 1
+            if progress:
+                progress(done, count)
+        if done < count:
+            raise VideoError(f"The clip has {done} frames where {count} were fitted; calibrate it again.")
+        for file in (faces, photos, masks):
+            file.flush()
+        np.save(scratch / "mouth.npy", framing.mouth)
+        np.save(scratch / "partner.npy", partners(framing))
+        scratch.chmod(0o755)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def partners(framing: Framing) -> Int32[NDArray[np.int32], "N M"]:
+    """For each frame, others whose hole is at the same place of the picture; the frame itself where there are none.
+
+    Live, the surroundings come from a frame in which another word was spoken. Training on such pairs keeps the network
+    from reading the mouth off the cheeks and the throat.
+    """
+    scale = framing.crop[:, 2, None, None]
+    outline = (framing.hole / scale + framing.crop[:, None, :2]).astype(np.float32)  # px of the frame
+    count = len(outline)
+    chosen = np.repeat(np.arange(count, dtype=np.int32)[:, None], PARTNERS, axis=1)
+    for n in range(count):
+        distance = np.linalg.norm(outline - outline[n], axis=-1).mean(axis=-1) * scale[n, 0, 0]
+        distance[max(0, n - APART + 1) : n + APART] = np.inf
+        near = np.flatnonzero(distance < NEAR_PX)
+        if len(near):
+            chosen[n] = np.resize(near[np.argsort(distance[near])], PARTNERS)
+    return chosen
