@@ -1,0 +1,175 @@
+"""Sound to expression: one causal network whose single set of weights serves every look-ahead of the dial.
+
+Letters: B batch, T hops of 10 ms, M members of the ensemble, D look-aheads, R lip components, K coefficients of the
+`tracked` face model.
+
+A trunk of dilated causal convolutions hears the past; a head per look-ahead reads from it the face as it was that long
+ago, and a linear path (in effect a ridge regression on the features) is added, since either alone is worse. Nothing has
+a bias: silence is zero at the input, so it is the closed face at rest at the output, by construction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder, State
+
+DIAL = (0, 40, 80, 160, 240)
+"""Look-aheads in ms. The row of hop h is the face at sample 160·(h+1) - 16·look-ahead."""
+FORMAT = "marotte-expression"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Numbers that fix the network's shape."""
+
+    coefficients: int
+    """K."""
+    components: int = 12
+    """R: directions in which lips move; the rest of the face follows them linearly."""
+    members: int = 3
+    """M: trunks trained side by side and averaged."""
+    channels: int = 64
+    """Per member."""
+    kernel: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
+    past: int = 20
+    """Hops before the moment shown that the linear path hears."""
+
+    @property
+    def reach(self) -> int:
+        """Hops that the linear path hears in all."""
+        return self.past + max(DIAL) * SAMPLE_RATE // 1000 // HOP
+
+
+class Trunk(nn.Module):
+    """M causal convolutional networks side by side, as groups of one."""
+
+    def __init__(self, size: Size, dropout: float = 0.0) -> None:
+        super().__init__()
+        width, groups = size.members * size.channels, size.members
+        self.entry = nn.Conv1d(FEATURES * groups, width, size.kernel, groups=groups, bias=False)
+        self.blocks = nn.ModuleList(
+            nn.Conv1d(width, width, size.kernel, dilation=d, groups=groups, bias=False) for d in size.dilations
+        )
+        self.members = groups
+        self.dropout = nn.Dropout1d(dropout)
+        self.lengths = [size.kernel - 1, *((size.kernel - 1) * d for d in size.dilations)]
+
+    def initial_state(self, batch: int) -> State:
+        """Memory of each convolution after silence."""
+        inputs = [self.entry.in_channels // self.members, *(block.in_channels for block in self.blocks)]
+        shapes = zip(inputs, self.lengths, strict=True)
+        return {f"trunk{i}": torch.zeros(batch, width, length) for i, (width, length) in enumerate(shapes)}
+
+    def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B channels T"], State]:
+        x = torch.cat([state["trunk0"], x], 2)
+        after = {"trunk0": x[:, :, x.shape[2] - self.lengths[0] :]}
+        x = nn.functional.silu(self.entry(x.repeat(1, self.members, 1)))
+        for i, block in enumerate(self.blocks, 1):
+            heard = torch.cat([state[f"trunk{i}"], x], 2)
+            after[f"trunk{i}"] = heard[:, :, heard.shape[2] - self.lengths[i] :]
+            x = x + self.dropout(nn.functional.silu(block(heard)))
+        return x, after
+
+
+class LinearPath(nn.Module):
+    """Regression on the features of the last `reach` hops, averaged in pairs."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.length = size.reach - 1
+        outputs = len(DIAL) * size.components
+        self.taps = nn.Conv1d(FEATURES, outputs, size.reach // 2, dilation=2, bias=False)
+
+    def initial_state(self, batch: int) -> State:
+        """Memory after silence."""
+        return {"linear": torch.zeros(batch, FEATURES, self.length)}
+
+    def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B outputs T"], State]:
+        heard = torch.cat([state["linear"], x], 2)
+        pairs = (heard[:, :, 1:] + heard[:, :, :-1]) / 2
+        return self.taps(pairs), {"linear": heard[:, :, heard.shape[2] - self.length :]}
+
+
+class ExpressionNet(nn.Module):
+    """The network that is shipped: members averaged, linear paths folded into one."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
+        self.encoder = AudioEncoder()
+        self.trunk = Trunk(size)
+        outputs = len(DIAL) * size.components
+        self.head = nn.Conv1d(size.members * size.channels, outputs, 1, bias=False)
+        self.linear = LinearPath(size)
+        self.register_buffer("decode", torch.zeros(size.components, size.coefficients))
+        """Lip components (standardised) -> coefficients."""
+
+    @staticmethod
+    def look_ahead(index: int) -> int:
+        """Samples after a moment that must have been heard before its expression comes out."""
+        return DIAL[index] * SAMPLE_RATE // 1000
+
+    def initial_state(self) -> State:
+        """State of a stream that has heard nothing: all zeros."""
+        return self.encoder.initial_state() | self.linear.initial_state(1) | self.trunk.initial_state(1)
+
+    def components(
+        self, features: Float[Tensor, "B features T"], state: State
+    ) -> tuple[Float[Tensor, "B D R T"], State]:
+        """Lip components for every look-ahead, from the encoder's features."""
+        linear, after = self.linear(features, state)
+        trunk, memory = self.trunk(features, state)
+        return (self.head(trunk) + linear).unflatten(1, (len(DIAL), self.size.components)), after | memory
+
+    def forward(
+        self, samples: Float[Tensor, "1 samples"], look_ahead: Int[Tensor, ""], state: State
+    ) -> tuple[Float[Tensor, "T K"], State]:
+        """Expressions of whole hops of sound.
+
+        Args:
+            samples: 160·T samples at 16 kHz, -1..1.
+            look_ahead: index into DIAL; may change between calls.
+            state: what the call before gave back, or `initial_state()`.
+
+        Returns:
+            Coefficients for each hop, as differences from the closed face at rest, and the new state. Any cutting of
+            the sound into calls gives the same rows.
+        """
+        features, after = self.encoder(samples, state)
+        components, memory = self.components(features, state)
+        chosen = components[0].index_select(0, look_ahead.reshape(1))[0]
+        return chosen.T @ self.decode, after | memory
+
+    def step(self, samples: Float[Tensor, "1 samples"], state: State, look_ahead: int) -> tuple[Tensor, State]:
+        """`forward` without gradients, for use outside an engine."""
+        if samples.shape[1] == 0 or samples.shape[1] % HOP:
+            raise ValueError(f"{samples.shape[1]} samples came; whole hops of {HOP} are needed, so buffer the rest.")
+        with torch.inference_mode():
+            return self(samples, torch.tensor(look_ahead), state)
+
+    def save(self, path: Path) -> None:
+        """Write weights and size as safetensors."""
+        size = {key: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for key, v in asdict(self.size).items()}
+        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, path, {"format": FORMAT, **size})
+
+    @classmethod
+    def load(cls, path: Path) -> ExpressionNet:
+        """Read what `save` wrote."""
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            if metadata.pop("format", None) != FORMAT:
+                raise ValueError(f"{path} holds no expression network.")
+            dilations = tuple(int(d) for d in metadata.pop("dilations").split(","))
+            net = cls(Size(dilations=dilations, **{key: int(value) for key, value in metadata.items()}))
+            net.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (not a dict)
+        return net.eval()

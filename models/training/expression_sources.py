@@ -1,0 +1,36 @@
+"""The people whose recordings teach the voice network, and how their sound lies against their picture.
+
+`mouth_late` was found by a predictor trained on the other people and read with shifted sound, iterated until it stood
+still; a scan within one clip would only learn the shift. Parts on which the network is judged are left out here.
+"""
+
+from __future__ import annotations
+
+from models.training.expression_data import Recording
+
+RECORDINGS = (
+    Recording("andrew_clip_1", "andrew", 0.0, until=0.8),  # the end, and clip 2, are for judging
+    Recording("Obama_clip1_synced", "obama", 0.052),
+    Recording("Obama_clip2_synced", "obama", -0.016),
+    Recording("Obama_clip3_synced", "obama", -0.066),
+    Recording("edtalk_uncrop_Obama", "obama", -0.221),
+    Recording("feifeili_clip1", "feifeili", -0.021),
+    Recording("feifeili_clip2_short", "feifeili", 0.004),
+    Recording("feifeili_clip3", "feifeili", 0.022),
+    Recording("latentsync_demo2", "latentsync_demo2", 0.021),
+    Recording("latentsync_demo3", "latentsync_demo3", -0.056),
+    Recording("dfrf_cnn2_25fps", "dfrf_cnn2", -0.008),
+    Recording("dfrf_french", "dfrf_french", 0.016),
+    Recording("edtalk_pose_source2", "edtalk_pose", -0.087),
+    Recording("infinitetalk_ref_video", "infinitetalk", 0.087),
+    Recording("RD_Radio8", "radio8", 0.032),
+    Recording("RD_Radio13", "radio13", -0.027),
+    Recording("RD_Radio18", "radio18", 0.124),
+    Recording("RD_Radio21", "radio21", 0.108),
+    Recording("RD_Radio51", "radio51", 0.129),
+    Recording("aniportrait_pose_ref_video", "aniportrait", -0.097),
+    Recording("videoretalking_face1", "retalking1", 0.097),
+    Recording("videoretalking_face2", "retalking2", -0.008),
+    Recording("videoretalking_face4", "retalking4", 0.059),
+    Recording("videoretalking_face5", "retalking5", 0.076),
+)
