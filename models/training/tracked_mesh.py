@@ -182,7 +182,8 @@ def mouth_layer(first: int) -> Part:
     along = np.linspace(-1, 1, len(upper))[:, None]  # -1 and 1 at the corners of the mouth
     middle = np.sqrt(1 - along**2)
     count, within = len(upper), slice(1, -1)  # all rows end in the corners, which belong to the first
-    rows, parts = [first + np.arange(count)], []
+    rows = [first + np.arange(count)]
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for share, lift, depth in ((0, 0.15, 0.1), (0.1, 0.3, 0.8), (0.5, 0, 1.0), (0.9, -0.3, 0.8), (1, -0.15, 0.1)):
         weights = (1 - share) * np.eye(SURFACE)[upper] + share * np.eye(SURFACE)[lower]
         offset = along**5 * [0.2, 0, -0.1] + middle * [0, lift, -depth]
