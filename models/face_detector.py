@@ -35,7 +35,7 @@ class FaceDetector:
     def _at(self, frame: Image, size: int) -> list[tuple[float, Square]]:
         """(score, square) of each anchor that sees a face, the frame being shrunk to `size` px."""
         height, width = frame.shape[:2]
-        whole = Square(width / 2, height / 2, max(width, height), 0.0)
+        whole = Square(width / 2, height / 2, float(max(width, height)), 0.0)
         picture = _letterboxed(frame, size) * np.float32(2 / 255) - 1
         network = self._networks[size]
         network.setInput(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
