@@ -19,7 +19,7 @@ class Overflow(Enum):
 
 
 class Mailbox(Generic[T]):
-    """One writer, one reader, in one event loop."""
+    """One writer, one reader who iterates over it, in one event loop."""
 
     def __init__(self, capacity: int, overflow: Overflow, bequeath: Callable[[T, T], T] | None = None) -> None:
         """A mailbox for at most `capacity` items.
@@ -69,13 +69,14 @@ class Mailbox(Generic[T]):
         self._arrived.set()
         self._freed.set()
 
-    async def __aiter__(self) -> AsyncIterator[T]:
-        while True:
-            while not self._items:
-                if self._closed:
-                    return
-                self._arrived.clear()
-                await self._arrived.wait()
-            item = self._items.popleft()
-            self._freed.set()
-            yield item
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._items:
+            if self._closed:
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        self._freed.set()
+        return self._items.popleft()

@@ -31,7 +31,7 @@ async def test_a_full_mailbox_makes_the_writer_wait():
     writer = asyncio.create_task(mailbox.put(2))
     await asyncio.sleep(0)
     assert not writer.done()
-    assert await anext(aiter(mailbox)) == 1
+    assert await anext(mailbox) == 1
     await writer
     assert len(mailbox) == 1
 

@@ -1,0 +1,53 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.web.resequencer import CYCLE, HOLD, Resequencer
+
+
+def play(numbers):
+    line = Resequencer()
+    return line, [line.push(number % CYCLE, number) for number in numbers]
+
+
+@pytest.mark.parametrize("first", [0, 1000, CYCLE - 3])
+def test_in_order_each_passes_at_once(first):
+    _, out = play(range(first, first + 10))
+    assert out == [[number] for number in range(first, first + 10)]
+
+
+def test_two_that_changed_places():
+    assert play([0, 2, 1, 3])[1] == [[0], [], [1, 2], [3]]
+
+
+@pytest.mark.parametrize("first", [0, CYCLE - 3])
+def test_a_lost_one_is_given_up(first):
+    line, out = play([first + number for number in (0, 1, 3, 4, 5, 6)])
+    assert out == [[first], [first + 1], [], [], [first + 3, first + 4, first + 5], [first + 6]]
+    assert line.push((first + 2) % CYCLE, first + 2) == []
+    assert line.late == 1
+
+
+def test_what_comes_twice_passes_once():
+    line, out = play([0, 1, 1, 3, 3, 2])
+    assert out == [[0], [1], [], [], [], [2, 3]]
+    assert line.late == 2
+
+
+def test_a_sender_that_begins_anew_is_heard():
+    assert play([5000, 5001, 17, 18])[1] == [[5000], [5001], [17], [18]]
+
+
+@given(st.integers(0, CYCLE - 1), st.floats(0, 0.3), st.integers(0, 1000))
+def test_never_out_of_order_and_never_more_held_than_allowed(first, loss, seed):
+    chance = random.Random(seed)
+    numbers = [first + number for number in range(300) if chance.random() >= loss]
+    for at in range(0, len(numbers) - 1, 7):
+        numbers[at], numbers[at + 1] = numbers[at + 1], numbers[at]
+    line, out = play(numbers)
+    released = [number for group in out for number in group]
+    assert released == sorted(set(released))
+    assert len(line._held) <= HOLD
+    assert len(released) + line.late + len(line._held) == len(numbers)

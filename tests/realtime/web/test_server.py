@@ -1,0 +1,232 @@
+import asyncio
+import re
+import socket
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aiortc import RTCConfiguration, RTCPeerConnection
+from fakes import LoudnessAnimator
+
+from realtime.errors import InputError
+from realtime.web import server
+
+PAGE = Path(server.__file__).parent
+
+
+@pytest.fixture
+async def client():
+    async with TestClient(TestServer(server.application(lambda: LoudnessAnimator(size=(64, 64))))) as client:
+        yield client
+
+
+async def sdp(audio="sendrecv", video="recvonly"):
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    if audio:
+        pc.addTransceiver("audio", direction=audio)
+    if video:
+        pc.addTransceiver("video", direction=video)
+    await pc.setLocalDescription(await pc.createOffer())
+    description = pc.localDescription.sdp
+    await pc.close()
+    return description
+
+
+async def offer(client, body=None, **headers):
+    body = body if body is not None else {"type": "offer", "sdp": await sdp()}
+    return await client.post("/offer", json=body, headers=headers)
+
+
+async def test_the_page_and_its_headers(client):
+    for path, kind in [("/", "text/html"), ("/app.js", "javascript"), ("/style.css", "text/css")]:
+        response = await client.get(path)
+        assert response.status == 200
+        assert kind in response.headers["Content-Type"]
+        policy = response.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'self';")
+        assert "unsafe" not in policy
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert "microphone=(self)" in response.headers["Permissions-Policy"]
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_nothing_else_is_served(client):
+    for path in (
+        "/server.py",
+        "/../server.py",
+        "/%2e%2e/server.py",
+        "/page",
+        "/sessions/",
+        "/sessions/x",
+        "/preview.jpg",
+    ):
+        assert (await client.get(path)).status == 404
+
+
+async def test_the_puppets_preview(tmp_path):
+    (tmp_path / "preview.jpg").write_bytes(b"jpeg")
+    app = server.application(LoudnessAnimator, tmp_path / "preview.jpg")
+    async with TestClient(TestServer(app)) as client:
+        assert await (await client.get("/preview.jpg")).read() == b"jpeg"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "192.0.2.1:8080", "0.0.0.0"]
+)
+@pytest.mark.parametrize("path", ["/", "/app.js", "/sessions/x"])
+async def test_only_local_names_are_answered(client, host, path):
+    response = await client.get(path, headers={"Host": host})
+    assert response.status == 421
+    assert "Content-Security-Policy" in response.headers
+
+
+@pytest.mark.parametrize("host", ["localhost:1234", "127.0.0.1", "[::1]:80"])
+async def test_every_local_name_is_answered(client, host):
+    assert (await client.get("/", headers={"Host": host})).status == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://localhost:1"])
+async def test_other_pages_cannot_make_offers(client, origin):
+    assert (await offer(client, Origin=origin)).status == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_other_sites_cannot_make_offers_but_may_link(client, site):
+    assert (await offer(client, **{"Sec-Fetch-Site": site})).status == 403
+    assert (await client.get("/", headers={"Sec-Fetch-Site": site})).status == 200
+
+
+async def test_our_own_page_can(client):
+    own = f"http://127.0.0.1:{client.port}"
+    response = await offer(client, Origin=own, **{"Sec-Fetch-Site": "same-origin"})
+    assert response.status == 200
+    answer = await response.json()
+    assert answer["type"] == "answer"
+    assert len(answer["id"]) >= 21
+    report = await (await client.get(f"/sessions/{answer['id']}")).json()
+    assert report["counts"] == {}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
+async def test_what_browsers_send_without_asking_is_refused(client, kind):
+    headers = {"Content-Type": kind} if kind else {}
+    response = await client.post("/offer", data=b'{"type": "offer", "sdp": "v=0"}', headers=headers)
+    assert response.status == 415
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"1",
+        b'"offer"',
+        b"\xff",
+        b'{"type": "offer"}',
+        b'{"type": "answer", "sdp": "v=0"}',
+        b'{"type": "offer", "sdp": 1}',
+    ],
+)
+async def test_bad_bodies(client, body):
+    response = await client.post("/offer", data=body, headers={"Content-Type": "application/json"})
+    assert response.status == 400
+    assert "JSON object" in await response.text()
+
+
+async def test_a_huge_body(client):
+    assert (await offer(client, {"type": "offer", "sdp": "v=0" + "x" * 100_000})).status == 413
+
+
+@pytest.mark.parametrize(
+    "change", ["rubbish", "no voice", "voice not sent", "two voices", "many addresses", "cut", "video only"]
+)
+async def test_offers_that_ask_for_something_else(client, change):
+    good = await sdp()
+    voice = good[good.index("m=audio") : good.index("m=video")]
+    bad = {
+        "rubbish": "hello",
+        "no voice": await sdp(audio=None),
+        "voice not sent": await sdp(audio="recvonly"),
+        "two voices": good + voice,
+        "many addresses": good + "a=candidate:1 1 udp 1 192.0.2.9 9 typ host\r\n" * 65,
+        "cut": good[:300] + "\r\nm=video 9 x\r\n",
+        "video only": "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 97\r\n",
+    }[change]
+    response = await offer(client, {"type": "offer", "sdp": bad})
+    assert response.status == 400, await response.text()
+    text = await response.text()
+    assert text.startswith("The offer")
+    assert "hello" not in text
+    assert (await offer(client)).status == 200  # and no place is lost
+    assert (await offer(client)).status == 200
+
+
+async def test_a_puppet_that_cannot_be_made_frees_its_place():
+    def broken():
+        raise RuntimeError("the puppet's strings are cut")
+
+    async with TestClient(TestServer(server.application(broken))) as client:
+        for _ in range(server.MOST_SESSIONS + 1):
+            assert (await offer(client)).status == 500
+
+
+async def test_who_never_connects_is_let_go(client, monkeypatch):
+    monkeypatch.setattr("realtime.web.session.CONNECT_S", 0.05)
+    answer = await (await offer(client)).json()
+    async with asyncio.timeout(10):
+        while (await client.get(f"/sessions/{answer['id']}")).status == 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
+async def test_it_listens_to_this_machine_only(host):
+    with pytest.raises(InputError, match="this machine only"):
+        await server.serve(LoudnessAnimator, host, 0, print)
+
+
+async def test_a_port_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="choose another port"):
+            await server.serve(LoudnessAnimator, "127.0.0.1", taken.getsockname()[1], print)
+
+
+async def test_it_says_where_it_is_and_stops_when_cancelled():
+    address = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(server.serve(LoudnessAnimator, "127.0.0.1", 0, address.set_result))
+    port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", await address)[1])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.ids, self.labels, self.tags = set(), set(), []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.ids.add(dict(attributes).get("id"))
+        if tag == "label":
+            self.labels.add(dict(attributes).get("for"))
+
+
+def test_the_page_is_whole_and_asks_nobody_else():
+    text = {name: (PAGE / name).read_text() for name in server.PAGE.values()}
+    page = _Page()
+    page.feed(text["index.html"])
+    assert set(re.findall(r'byId\("(\w+)"\)', text["app.js"])) <= page.ids
+    assert "file" in page.labels
+    assert not any(
+        "style" in attributes or any(name.startswith("on") for name in attributes) for _, attributes in page.tags
+    )
+    assert not [tag for tag, attributes in page.tags if tag == "script" and "src" not in attributes]
+    for content in text.values():
+        assert not re.search(r"https?://|url\(|@import", content)
