@@ -118,10 +118,11 @@ class _VoiceTrack(MediaStreamTrack):
         return frame
 
     async def _gather(self) -> None:
-        """Wait for a packet's worth of sound, and take what else has come."""
+        """Wait for a packet's worth of sound, and take what else has come; where sound was lost there is silence."""
         while len(self._in_hand.samples) < PACKET or len(self._pieces):
             piece = await _next(self._pieces)
-            self._in_hand = self._in_hand.followed_by(piece) if piece.start == self._in_hand.end else piece
+            gap = AudioChunk(np.zeros(piece.start - self._in_hand.end, np.float32), self._in_hand.end)
+            self._in_hand = self._in_hand.followed_by(gap).followed_by(piece)
 
     def stop(self) -> None:
         super().stop()
