@@ -21,23 +21,14 @@ from jaxtyping import Bool, Float32, Float64
 
 from models.downloads import tracker_networks
 from models.errors import TrackingError
-from models.face_detector import FaceDetector
-from models.face_mesh import ALL_POINTS, FaceMesh, face_square
-from models.square import Image, Points, Square
+from models.face_follower import FaceFollower, FaceNetworks
+from models.face_mesh import ALL_POINTS
+from models.square import Image
 from models.video import VideoInfo, probe, read_frames
 
 SEGMENT, WARM_UP = 128, 8  # frames; after 8 the square no longer remembers where it began
-MIN_CONFIDENCE = 0.5
-RIVAL_SIZE, RIVAL_SHARE = (
-    0.6,
-    0.25,
-)  # a second face counts from this size (of the first) and in this share of inspections
+MAX_RIVALS = 0.25  # share of the inspections that may show another face
 INSPECTIONS_PER_SECOND = 2
-
-# The mesh network looks twice at each face, at squares a little apart (shift and size in sides, roll in radians), and
-# the mean counts: part of its error depends on where exactly the square lies. Against one look, on three clips: 10 to
-# 35 % less jitter of the face, 14 to 20 % less of the lips, no lag, the same amplitude. Smoothing the square gave less.
-LOOKS = ((-0.02, 0.95, -0.05), (0.02, 1.05, 0.05))
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
 
@@ -53,9 +44,7 @@ class Track:
     width: int
     height: int
     fps: Fraction
-    rivals: (
-        float  # share of the inspections of the whole frame (two per second) that showed another face of similar size
-    )
+    rivals: float  # share of the inspections (of the whole frame, two per second) that show another face as large
 
     def report(self) -> str:
         """One sentence: in how many frames the face was found, and when it was lost."""
@@ -96,21 +85,11 @@ def track_video(path: str | Path, jobs: int = 1, progress: Progress | None = Non
     tracker_networks()  # fetched once, before the processes start
     report = progress or (lambda done, total: None)
     parts = _parts(info.frames, jobs)
-    runs: dict[int, _Run] = {}
     if jobs == 1:
-        for start, stop in parts:
-            runs[start] = _track_run(path, info, start, stop, lambda n: report(n, info.frames))
+        runs = [_track_run(path, info, start, stop, lambda n: report(n, info.frames)) for start, stop in parts]
     else:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
-            futures = {pool.submit(_track_run, path, info, start, stop): start for start, stop in parts}
-            try:
-                for future in as_completed(futures):
-                    runs[futures[future]] = future.result()
-                    report(sum(len(run.points) for run in runs.values()), info.frames)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    return _joined(path, info, [runs[start] for start, _ in parts])
+        runs = _track_in_processes(path, info, parts, jobs, lambda n: report(n, info.frames))
+    return _joined(path, info, runs)
 
 
 def check_track(track: Track) -> None:
@@ -120,7 +99,7 @@ def check_track(track: Track) -> None:
             f"A puppet needs a face in at least half of the frames, but the {track.report()}: "
             "use a clip in which the face stays in the picture."
         )
-    if track.rivals >= RIVAL_SHARE:
+    if track.rivals >= MAX_RIVALS:
         raise TrackingError(
             f"A puppet needs one face, but another of similar size is in {track.rivals:.0%} of the clip: "
             "crop the video to one person."
@@ -146,6 +125,25 @@ def _parts(frames: int, jobs: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, frames)) for start in range(0, frames, step)]
 
 
+def _track_in_processes(
+    path: str | Path, info: VideoInfo, parts: list[tuple[int, int]], jobs: int, done: Callable[[int], None]
+) -> list[_Run]:
+    before = multiprocessing.active_children()
+    runs: dict[int, _Run] = {}
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        futures = {pool.submit(_track_run, path, info, start, stop): start for start, stop in parts}
+        try:
+            for future in as_completed(futures):
+                runs[futures[future]] = future.result()
+                done(sum(len(run.points) for run in runs.values()))
+        except BaseException:  # Ctrl-C included: nobody waits for work that is no longer wanted
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(multiprocessing.active_children()) - set(before):
+                child.terminate()
+            raise
+    return [runs[start] for start, _ in parts]
+
+
 def _joined(path: str | Path, info: VideoInfo, runs: list[_Run]) -> Track:
     points = np.concatenate([run.points for run in runs])
     valid = ~np.isnan(points[:, 0, 0])
@@ -167,7 +165,7 @@ def _track_run(
     path: str | Path, info: VideoInfo, start: int, stop: int, done: Callable[[int], None] | None = None
 ) -> _Run:
     """Frames start..stop-1, where start is the beginning of a segment."""
-    networks = _Networks()
+    networks = FaceNetworks()
     points = np.full((stop - start, ALL_POINTS, 3), np.nan, np.float32)
     confidence = np.zeros(stop - start, np.float32)
     inspect_every = max(1, round(info.fps / INSPECTIONS_PER_SECOND))
@@ -182,83 +180,21 @@ def _track_run(
             points[n - start] = found
         if n % inspect_every == 0:
             inspections += 1
-            rivals += _has_rival([face_square(face) for face, _ in networks.faces(frame)], found)
+            rivals += networks.has_rival(frame, found)
         if done:
             done(n + 1)
     return _Run(points, confidence, inspections, rivals)
 
 
-def _followed(networks: _Networks, first: int, frames: Iterable[Image]) -> Iterator[tuple[int, Image, _Follower]]:
+def _followed(networks: FaceNetworks, first: int, frames: Iterable[Image]) -> Iterator[tuple[int, Image, FaceFollower]]:
     """Number, frame, and the follower whose answer counts; the next segment's is warmed up on the side."""
-    current = _Follower(networks)
-    fresh: _Follower | None = None
+    current = FaceFollower(networks)
+    fresh: FaceFollower | None = None
     for n, frame in enumerate(frames, first):
         if fresh is not None and n % SEGMENT == 0:
             current, fresh = fresh, None
         if n > first and (n + WARM_UP) % SEGMENT == 0:
-            fresh = _Follower(networks)
+            fresh = FaceFollower(networks)
         if fresh is not None:
             fresh.follow(frame)
         yield n, frame, current
-
-
-class _Networks:
-    def __init__(self) -> None:
-        files = tracker_networks()
-        self._detect = FaceDetector(files["face_detection_short_range"])
-        self._mesh = FaceMesh(files["face_landmark_with_attention"])
-
-    def look(self, frame: Image, square: Square) -> tuple[Points, float]:
-        """(points, confidence) of the face in a square that is centred on it."""
-        answers = [self._mesh(frame, square.nudged(*look)) for look in LOOKS]
-        points = np.stack([points for points, _ in answers]).mean(axis=0, dtype=np.float32)
-        return np.asarray(points), min(score for _, score in answers)
-
-    def faces(self, frame: Image) -> list[tuple[Points, float]]:
-        """(points, confidence) of the faces in the frame, the largest first; the mesh confirms each find."""
-        confirmed = []
-        for rough in self._detect(frame):
-            points, _ = self._mesh(frame, rough)
-            points, score = self.look(frame, face_square(points))
-            if score >= MIN_CONFIDENCE:
-                confirmed.append((points, score))
-        return sorted(confirmed, key=lambda face: -face_square(face[0]).side)
-
-
-class _Follower:
-    """Keeps on one face: where it was is where it is sought first."""
-
-    def __init__(self, networks: _Networks) -> None:
-        self._networks = networks
-        self._square: Square | None = None  # where the face was last
-        self._lost = True
-
-    def follow(self, frame: Image) -> tuple[Points | None, float]:
-        """(478 points or None, confidence) of the next frame."""
-        if not self._lost and self._square is not None:
-            points, score = self._networks.look(frame, self._square)
-            if score >= MIN_CONFIDENCE:
-                self._square = face_square(points)
-                return points, score
-        found = self._search(frame)
-        self._lost = found is None
-        if found is None:
-            return None, 0.0
-        self._square = face_square(found[0])
-        return found
-
-    def _search(self, frame: Image) -> tuple[Points, float] | None:
-        """The face where it was lost, else the largest."""
-        faces = self._networks.faces(frame)
-        if self._square is not None:
-            again = [face for face in faces if self._square.overlap(face_square(face[0])) > 0.1]
-            faces = again or faces
-        return faces[0] if faces else None
-
-
-def _has_rival(faces: list[Square], points: Points | None) -> bool:
-    """Whether one of the faces is another one than that of the points (or than the largest) and nearly as large."""
-    followed = face_square(points) if points is not None else (faces[0] if faces else None)
-    return followed is not None and any(
-        face.side >= RIVAL_SIZE * followed.side and face.overlap(followed) < 0.1 for face in faces
-    )

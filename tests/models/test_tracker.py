@@ -13,8 +13,7 @@ from clip_maker import counted, write_clip
 
 from models.downloads import tracker_networks
 from models.errors import TrackingError
-from models.square import Square
-from models.tracker import SEGMENT, Track, _Follower, _has_rival, _Networks, _parts, check_track, track_video
+from models.tracker import SEGMENT, Track, _parts, check_track, track_video
 from models.video import read_frames
 
 CLIPS = Path(__file__).parents[2] / "../shared/data/clips"
@@ -81,64 +80,6 @@ def test_parts_cover_the_clip_and_begin_with_segments(frames, jobs):
     assert [start for start, _ in parts] == [0, *(stop for _, stop in parts[:-1])]
     assert parts[-1][1] == frames
     assert all(start % SEGMENT == 0 for start, _ in parts)
-
-
-def square(x, y, side):
-    return Square(float(x), float(y), float(side), 0.0)
-
-
-def points_in(place):
-    """Points that ask for this square next."""
-    points = np.zeros((478, 3), np.float32)
-    half = place.side / 3
-    points[:, :2] = place.x - half, place.y
-    points[263, :2] = place.x + half, place.y
-    return points
-
-
-class FakeNetworks(_Networks):
-    """Sees the faces that a "frame" lists, each as one pixel (x, y, side)."""
-
-    def __init__(self):
-        pass
-
-    def look(self, frame, place):
-        seen = [face for face in listed(frame) if place.overlap(face) > 0.3]
-        return (points_in(seen[0]), 1.0) if seen else (points_in(place), 0.0)
-
-    def faces(self, frame):
-        return [(points_in(face), 1.0) for face in sorted(listed(frame), key=lambda face: -face.side)]
-
-
-def listed(frame):
-    return [square(*pixel) for pixel in frame[:, 0].tolist()]
-
-
-def follow(frames):
-    """x of the left eye that is followed, frame by frame."""
-    follower = _Follower(FakeNetworks())
-    pictures = [np.array(faces, np.uint8).reshape(-1, 1, 3) for faces in frames]
-    return [None if points is None else round(float(points[263, 0])) for points, _ in map(follower.follow, pictures)]
-
-
-def test_follower_keeps_the_first_face_when_a_larger_one_comes_in():
-    small, large = (50, 50, 30), (200, 50, 60)
-    assert follow([[small], [small, large], [large, small]]) == [60, 60, 60]
-
-
-def test_follower_starts_with_the_largest_and_finds_its_own_again():
-    small, large = (50, 50, 30), (200, 50, 60)
-    assert follow([[small, large], [small, large]]) == [220, 220]
-    assert follow([[small], [], [], [large, small]]) == [60, None, None, 60]
-    assert follow([[small], [], [large]]) == [60, None, 220]
-
-
-def test_rivals_are_other_faces_of_similar_size():
-    one, double, other, tiny = square(50, 50, 30), square(52, 51, 31), square(200, 50, 25), square(200, 90, 10)
-    assert not _has_rival([one, double, tiny], points_in(one))
-    assert _has_rival([one, other], points_in(one))
-    assert _has_rival([one, other], None)
-    assert not _has_rival([], None)
 
 
 def test_no_face_is_one_clear_error(networks, tmp_path):
