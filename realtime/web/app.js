@@ -172,7 +172,6 @@ async function onTheWay(connection) {
   return sum;
 }
 
-byId("preview").addEventListener("error", (event) => event.target.classList.add("absent"));
 byId("controls").addEventListener("submit", (event) => {
   event.preventDefault();
   if (stop) stop("Stopped.");

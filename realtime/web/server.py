@@ -26,7 +26,7 @@ MOST_SESSIONS = 2
 """Viewers at a time: each animates a face and encodes a video."""
 MOST_BYTES = 64 * 1024
 """Size of a request; an offer has a few thousand bytes."""
-PAGE = {"/": "index.html", "/app.js": "app.js", "/style.css": "style.css"}
+PAGE = {"/": "index.html", "/app.js": "app.js", "/style.css": "style.css", "/icon.svg": "icon.svg"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
@@ -52,7 +52,7 @@ async def serve(
         host: one of `LOCAL`.
         port: TCP port; 0 takes a free one.
         announce: called once with the page's address when it can be opened.
-        preview: a JPEG of the puppet, shown before it moves.
+        preview: a picture of the puppet, shown before it moves.
 
     Raises:
         InputError: the address cannot be used.
@@ -80,8 +80,7 @@ def application(make_animator: Callable[[], Animator[Any]], preview: Path | None
     sessions = _Sessions(make_animator)
     for path, name in PAGE.items():
         app.router.add_get(path, partial(_send, Path(__file__).with_name(name)))
-    if preview is not None:
-        app.router.add_get("/preview.jpg", partial(_send, preview))
+    app.router.add_get("/preview", partial(_send, preview or Path(__file__).with_name("icon.svg")))
     app.router.add_post("/offer", sessions.offer)
     app.router.add_get("/sessions/{id}", sessions.report)
     app.router.add_delete("/sessions/{id}", sessions.end)
