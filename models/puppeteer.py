@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from models.background import Background, bounce
 from models.camera import Crop
-from models.composite import Compositor
-from models.conditioning import Conditioner
+from models.network import Network
+from models.painter import Painter
 from models.puppet import Puppet
-from models.voice_stream import SAMPLE_RATE, Network, Samples, VoiceState, VoiceStream
+from models.voice_stream import SAMPLE_RATE, Samples, VoiceState, VoiceStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,8 @@ class Puppeteer:
         """Samples after a frame's end that its step needs."""
         self._puppet = puppet
         self._voice = voice
-        self._renderer = renderer
         self._background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
-        self._conditioner = Conditioner(puppet.face, puppet.track.camera)
-        self._compositor = Compositor()
+        self._painter = Painter(puppet.face, puppet.track.camera, renderer)
 
     def initial_state(self) -> State:
         """A stream that has heard and shown nothing."""
@@ -62,7 +60,5 @@ class Puppeteer:
         at = bounce(number, len(track.rotation))
         picture = self._background.frame(number).copy()
         crop = Crop(*track.crop[at].tolist())
-        inputs = self._conditioner(picture, expression, track.rotation[at], track.translation[at], crop, track.hole[at])
-        drawn = self._renderer(inputs)
-        self._compositor.paste(picture, drawn["rgb"][0], drawn["alpha"][0, ..., 0], crop)
+        self._painter.paint(picture, expression, track.rotation[at], track.translation[at], crop, track.hole[at])
         return picture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-Network = Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]
+from models.network import Network
+
 Samples = Float32[NDArray[np.float32], " samples"]
 
 SAMPLE_RATE = 16_000
@@ -41,18 +42,17 @@ class VoiceStream:
     The row that comes out with hop h (samples 160·h to 160·(h+1)) describes the face at sample 160·(h+1) - look_ahead.
     """
 
-    def __init__(self, network: Network, initial: Mapping[str, NDArray[Any]], look_ahead_ms: int) -> None:
+    def __init__(self, network: Network, look_ahead_ms: int) -> None:
         if look_ahead_ms not in DIAL:
             raise ValueError(f"look_ahead_ms is {look_ahead_ms}, expected one of {DIAL}.")
         self._network = network
-        self._initial = initial
         self._dial = np.array(DIAL.index(look_ahead_ms), np.int64)
         self.look_ahead = look_ahead_ms * SAMPLE_RATE // 1000
         """Samples after a moment that its expression needs."""
 
     def initial_state(self) -> VoiceState:
         """A stream that has heard nothing."""
-        return VoiceState(self._initial)
+        return VoiceState(self._network.initial_state())
 
     def push(self, samples: Samples, state: VoiceState) -> VoiceState:
         """Hear more; any number of samples, cut anywhere."""

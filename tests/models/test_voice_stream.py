@@ -8,15 +8,20 @@ from hypothesis import strategies as st
 from models.voice_stream import HOP, VoiceState, VoiceStream
 
 
-def network(feed):
-    """A recurrent stand-in: the running sum of the samples, hop by hop."""
-    hops = feed["samples"].reshape(-1, HOP)
-    sums = feed["state.sum"] + np.cumsum(hops.sum(axis=1), dtype=np.float32)
-    return {"expression": np.stack([sums, hops[:, 0]], axis=1), "next_state.sum": sums[-1:]}
+class RunningSum:
+    """A recurrent stand-in for the network: the running sum of the samples, hop by hop, and the hop's first sample."""
+
+    def __call__(self, feed):
+        hops = feed["samples"].reshape(-1, HOP)
+        sums = feed["state.sum"] + np.cumsum(hops.sum(axis=1), dtype=np.float32)
+        return {"expression": np.stack([sums, hops[:, 0]], axis=1), "next_state.sum": sums[-1:]}
+
+    def initial_state(self):
+        return {"state.sum": np.zeros(1, np.float32)}
 
 
 def stream() -> VoiceStream:
-    return VoiceStream(network, {"state.sum": np.zeros(1, np.float32)}, 80)
+    return VoiceStream(RunningSum(), 80)
 
 
 def push(pieces: list[np.ndarray]) -> VoiceState:
@@ -56,4 +61,4 @@ def test_nothing_heard_is_said():
 
 def test_only_the_dial_is_offered():
     with pytest.raises(ValueError, match="look_ahead_ms is 50"):
-        VoiceStream(network, {}, 50)
+        VoiceStream(RunningSum(), 50)

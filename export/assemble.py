@@ -1,0 +1,137 @@
+"""The last stage of a calibration: what was fitted and trained becomes a puppet folder that anybody can load."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from export.engine import load
+from export.onnx_file import write_expression
+from models.background import Frame, write_background
+from models.expression_net import ExpressionNet
+from models.face_model import FaceModel
+from models.painter import Painter
+from models.puppet import Manifest, Track, new_puppet
+from models.training.adapt_voice import Adaptation, adapt
+from models.training.fit_face import FaceFit
+from models.training.framing import Framing
+from models.training.overlay import overlay_sheet
+from models.video import probe, read_frames, read_sound
+
+BACKGROUND_S = 30
+"""Of the clip, at most, played forward and back behind the puppet."""
+OVERLAID = 8
+"""Frames on the sheet that shows the fit."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the stages before have found."""
+
+    video: Path
+    fit: FaceFit
+    framing: Framing
+    renderer: Path
+    """The trained renderer as ONNX."""
+    architecture: str
+    face_model: FaceModel
+    """The one that was fitted, before it became the person's."""
+    held_out: float
+    """Share of the clip, at its end, that nothing may learn from."""
+
+
+def assemble(calibration: Calibration, out: Path, consent: str, progress: Progress) -> Adaptation:
+    """Adapt the voice, and write the puppet `out` with a preview, a sheet of the fit and the held-out part redrawn.
+
+    Returns what the adaptation of the voice measured. Raises `PuppetError` when `out` cannot be made.
+    """
+    fit = calibration.fit
+    info = probe(calibration.video)
+    first, last = steady_run(fit.valid, int(BACKGROUND_S * fit.fps))
+    with new_puppet(out, manifest(calibration, out.name, consent, last - first)) as folder:
+        fit.face.save(folder / "face.safetensors")
+        shutil.copyfile(calibration.renderer, folder / "renderer.onnx")
+        adaptation = adapt_voice(calibration)
+        adaptation.voice.save(folder / "voice.safetensors")
+        write_expression(adaptation.net, folder / "expression.onnx")
+        framing = calibration.framing
+        part = slice(first, last)
+        Track(fit.camera, fit.rotation[part], fit.translation[part], framing.crop[part], framing.hole[part]).save(
+            folder / "track.safetensors"
+        )
+        frames = read_frames(calibration.video, first, last, info)
+        write_background(folder / "background.mp4", frames, fit.fps)
+        write_held_out(calibration, folder / "held_out.mp4", progress)
+        shown = np.linspace(0, len(fit.valid) - 1, OVERLAID).astype(int).tolist()
+        pictures = ((n, next(iter(read_frames(calibration.video, n, n + 1, info)))) for n in shown)
+        overlay_sheet(folder / "fit.jpg", pictures, fit)
+        preview = next(iter(read_frames(calibration.video, first, first + 1, info)))
+        cv2.imwrite(str(folder / "preview.jpg"), preview[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return adaptation
+
+
+def manifest(calibration: Calibration, name: str, consent: str, frames: int) -> Manifest:
+    """What puppet.json will say."""
+    camera, model = calibration.fit.camera, calibration.face_model
+    return Manifest(
+        name=name,
+        consent=consent,
+        fps=str(calibration.fit.fps),
+        width=camera.width,
+        height=camera.height,
+        frames=frames,
+        face_model={"source": model.name, "licence": model.licence},
+        renderer=calibration.architecture,
+        created=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def adapt_voice(calibration: Calibration) -> Adaptation:
+    """The universal voice network as this person moves, learned from the part of the clip that may be learned from."""
+    fit = calibration.fit
+    count = round(len(fit.valid) * (1 - calibration.held_out))
+    sound = read_sound(calibration.video)
+    assert sound is not None, "a clip without sound was refused at the start"
+    return adapt(
+        ExpressionNet.universal(),
+        FaceModel.tracked(),
+        fit.face,
+        sound[: int(count * 16_000 / fit.fps)],
+        fit.expression[:count],
+        fit.valid[:count],
+        fit.fps,
+    )
+
+
+def write_held_out(calibration: Calibration, path: Path, progress: Progress) -> None:
+    """The part of the clip that nothing learned from, its lower faces redrawn from the expressions seen there."""
+    fit, framing = calibration.fit, calibration.framing
+    painter = Painter(fit.face, fit.camera, load(calibration.renderer, "openvino", threads=2))
+    count = len(fit.valid)
+    start = round(count * (1 - calibration.held_out))
+
+    def redrawn(n: int, picture: Frame) -> Frame:
+        picture = picture.copy()
+        painter.paint(
+            picture, fit.expression[n], fit.rotation[n], fit.translation[n], framing.crop_at(n), framing.hole[n]
+        )
+        progress(n + 1 - start, count - start)
+        return picture
+
+    frames = islice(read_frames(calibration.video, start, count), count - start)
+    write_background(path, (redrawn(n, picture) for n, picture in enumerate(frames, start)), fit.fps)
+
+
+def steady_run(valid: np.ndarray, longest: int) -> tuple[int, int]:
+    """The longest stretch of frames in which the face was seen, cut to `longest`: first frame and the one after."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], valid, [False]]).astype(np.int8))).reshape(-1, 2)
+    first, last = max(edges.tolist(), key=lambda run: run[1] - run[0])
+    return first, min(last, first + longest)
