@@ -1,9 +1,11 @@
 """The bundled puppet's character: a jester's head sculpted, rigged, painted and filmed by our own code.
 
-    sculpt.py    signed distance fields of the head, the teeth, the hair and the costume
+    sculpt.py    signed distance fields of the head     costume.py  and of hair, cap and coat
     mesh.py      distance field -> triangles (surface nets); plain grids -> triangles
     body.py      all parts of the character as one mesh in its rest pose
-    rig.py       expression parameters and head pose -> vertex positions
+    controls.py  what can move
+    face.py      displacement fields of the skin        lids.py     eyelids and lashes
+    rig.py       controls -> vertex positions
     paint.py     colour and gloss of every part, point by point
     light.py     shadows, ambient occlusion and shading of one picture
     camera.py    vertices -> picture

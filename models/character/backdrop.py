@@ -14,7 +14,7 @@ def backdrop(size: int, seed: int = 5) -> Floats:
     glow = np.exp(-(((u - 0.42) / 0.46) ** 2) - ((v - 0.40) / 0.50) ** 2)
     dark, warm = np.array([0.010, 0.018, 0.030]), np.array([0.105, 0.125, 0.150])
     picture = dark + (warm - dark) * (glow * (0.35 + 0.65 * fold))[..., None]
-    picture += np.array([0.10, 0.045, 0.012]) * np.exp(-((v - 1.05) / 0.35) ** 2)[..., None] * 0.8
+    picture += np.array([0.10, 0.045, 0.012]) * np.exp(-(((v - 1.05) / 0.35) ** 2))[..., None] * 0.8
     picture = cv2.GaussianBlur(picture, (0, 0), size * 0.012)
     random = np.random.default_rng(seed)
     for _ in range(26):

@@ -46,9 +46,9 @@ class Body:
 LID_COLUMNS, LID_ROWS = 49, 16
 
 
-@njit
+@njit(cache=True)
 def _tongue(x: float, y: float, z: float) -> float:
-    y += 7.75 - 0.05 * x * x + 0.03 * (z - 1.0) ** 2
+    y += 8.05 - 0.05 * x * x + 0.03 * (z - 1.0) ** 2
     return sculpt.ellipsoid(x, y, z - 0.9, 1.75, 0.72, 2.5) + 0.10 * np.exp(-((x / 0.28) ** 2)) * (y > 0.0)
 
 
@@ -73,8 +73,8 @@ def _ruff() -> Mesh:
     for tier in range(2):
         turn, t = np.meshgrid(np.linspace(0, 2 * np.pi, 560, endpoint=False), np.linspace(0, 1, 15), indexing="ij")
         wave = np.sin(27 * turn + 1.6 * tier + 0.35 * np.sin(5 * turn))
-        radius = 4.6 + (4.3 + 0.7 * tier) * t + 0.22 * t * np.cos(27 * turn + 1.6 * tier) + 0.1 * np.sin(3 * turn)
-        lift = -13.7 - 1.25 * tier - 0.55 * t - 1.3 * t**2 + (0.12 + 0.78 * t**0.8) * wave
+        radius = 4.0 + (4.6 + 0.7 * tier) * t + 0.22 * t * np.cos(27 * turn + 1.6 * tier) + 0.1 * np.sin(3 * turn)
+        lift = -12.7 - 1.25 * tier - 0.55 * t - 1.3 * t**2 + (0.12 + 0.78 * t**0.8) * wave
         z = radius * np.cos(turn)
         points = np.stack([radius * np.sin(turn), lift - 0.13 * z, z - 4.6], -1)
         meshes.append(two_sided(sheet(points[::-1], closed=False)))
@@ -97,25 +97,44 @@ def _front(start: float, stop: float, step: float) -> NDArray[np.float64]:
 def build(detail: float = 1.0) -> Body:
     """Cut the character from its fields; `detail` scales the grids (0.5: half as fine, for tests)."""
     d = 1.0 / detail
-    head = surface(sculpt.head,
-                   axis(-9.5, 9.5, 0.24 * d, (0, 2.6, 0.08 * d), (3.15, 1.7, 0.09 * d), (-3.15, 1.7, 0.09 * d)),
-                   axis(-17, 9.5, 0.26 * d, (-6.4, 1.2, 0.07 * d), (0.0, 1.2, 0.08 * d)),
-                   axis(-7, 7.2, 0.24 * d, (4.5, 1.2, 0.09 * d)))
+    head = surface(
+        sculpt.head,
+        axis(-9.5, 9.5, 0.24 * d, (0, 2.6, 0.08 * d), (3.15, 1.7, 0.09 * d), (-3.15, 1.7, 0.09 * d)),
+        axis(-17, 9.5, 0.26 * d, (-6.4, 1.2, 0.07 * d), (0.0, 1.2, 0.08 * d)),
+        axis(-7, 7.2, 0.24 * d, (4.5, 1.2, 0.09 * d)),
+    )
     brows = surface(sculpt.brows, axis(-6.5, 6.5, 0.11 * d), axis(0.8, 4.2, 0.1 * d), axis(0, 6, 0.12 * d))
-    teeth = surface(sculpt.teeth, axis(-3, 3, 0.06 * d), axis(-8, -5.2, 0.06 * d), axis(0.5, 4.4, 0.08 * d))
+    rows = [
+        surface(row, axis(-3, 3, 0.06 * d), axis(-8.2, -5.4, 0.06 * d), axis(0.5, 4.4, 0.08 * d))
+        for row in (sculpt.upper_teeth, sculpt.lower_teeth)
+    ]
     gums = surface(sculpt.gums, axis(-3.6, 3.6, 0.14 * d), axis(-9, -4.4, 0.12 * d), axis(0.0, 4.6, 0.12 * d))
     tongue = surface(_tongue, axis(-2, 2, 0.11 * d), axis(-9, -6.3, 0.11 * d), axis(-2, 4, 0.14 * d))
     hair = surface(costume.hair, axis(-10.5, 10.5, 0.15 * d), axis(-9, 8, 0.17 * d), axis(-6.5, 6.5, 0.15 * d))
     cap = surface(costume.cap, axis(-15.5, 15.5, 0.19 * d), axis(-1, 17.5, 0.19 * d), axis(-8.5, 8, 0.19 * d))
-    bells = surface(costume.bell, axis(-15, 15, 0.3 * d, (-13, 1.3, 0.1 * d), (13, 1.3, 0.1 * d)),
-                    axis(4, 8, 0.1 * d), axis(-2.5, 1, 0.1 * d))
+    bells = surface(
+        costume.bell,
+        axis(-15, 15, 0.3 * d, (-13, 1.3, 0.1 * d), (13, 1.3, 0.1 * d)),
+        axis(4, 8, 0.1 * d),
+        axis(-2.5, 1, 0.1 * d),
+    )
     coat = surface(costume.coat, axis(-21, 21, 0.3 * d), axis(-26, -11, 0.25 * d), axis(-9, 6.5, 0.3 * d))
     buttons = surface(costume.buttons, axis(-2.5, 1, 0.12 * d), axis(-26, -19, 0.12 * d), axis(0, 6, 0.12 * d))
     parts: list[tuple[str, Part, Mesh]] = [
-        ("head", Part.SKIN, head), ("brows", Part.BROW, brows), ("teeth", Part.TEETH, teeth), ("gums", Part.GUM, gums),
-        ("tongue", Part.TONGUE, tongue), ("hair", Part.HAIR, hair), ("cap", Part.CAP, cap), ("bells", Part.BELL, bells),
-        ("coat", Part.COAT, coat), ("buttons", Part.BUTTON, buttons), ("ruff", Part.RUFF, _ruff()),
-        ("eye0", Part.EYE, _eye(-1.0)), ("eye1", Part.EYE, _eye(1.0)),
+        ("head", Part.SKIN, head),
+        ("brows", Part.BROW, brows),
+        ("upper_teeth", Part.TEETH, rows[0]),
+        ("lower_teeth", Part.TEETH, rows[1]),
+        ("gums", Part.GUM, gums),
+        ("tongue", Part.TONGUE, tongue),
+        ("hair", Part.HAIR, hair),
+        ("cap", Part.CAP, cap),
+        ("bells", Part.BELL, bells),
+        ("coat", Part.COAT, coat),
+        ("buttons", Part.BUTTON, buttons),
+        ("ruff", Part.RUFF, _ruff()),
+        ("eye0", Part.EYE, _eye(-1.0)),
+        ("eye1", Part.EYE, _eye(1.0)),
     ]
     parts += [(f"lid{lid}", Part.LID, _lid(lid, LID_ROWS)) for lid in range(4)]
     parts += [(f"lash{lid}", Part.LASH, _lid(lid, 4)) for lid in range(4)]

@@ -8,12 +8,13 @@ from kernels.rasterizer import Rasterizer
 from models.character import light
 from models.character.backdrop import backdrop
 from models.character.body import Body
+from models.character.controls import Controls
 from models.character.mesh import Floats, vertex_normals
-from models.character.rig import Controls, Rig
+from models.character.rig import Rig
 
-EYE = np.array([0.0, -1.7, 68.0])      # cm, looking along -z
-FIELD = 39.0                           # cm of the plane through the eyes, seen by the picture's height
-OVERSAMPLE = 2                         # each picture is drawn this much larger, then averaged down
+EYE = np.array([0.0, -1.7, 68.0])  # cm, looking along -z
+FIELD = 39.0  # cm of the plane through the eyes, seen by the picture's height
+OVERSAMPLE = 2  # each picture is drawn this much larger, then averaged down
 
 
 class Camera:
@@ -38,40 +39,48 @@ class Camera:
         vertices = self._rig.pose(controls)
         normals = vertex_normals(vertices, self._body.triangles)
         self._draw_shadow(vertices)
-        rest, normal, position, part = self._draw_layers(vertices, normals)
-        openness = light.occlusion(position, normal, part, self._fine / FIELD)
+        part = self._draw_layers(vertices, normals)
+        position = np.ascontiguousarray(self._layers[..., 6:])  # dense: the occlusion jumps about in it
+        openness = light.occlusion(position, self._layers, part, self._fine / FIELD)
         shape = (self._fine, self._fine, 3)
         diffuse, albedo, glints = (np.empty(shape, np.float32) for _ in range(3))
         skin = np.empty(shape[:2], np.float32)
-        light.shade(rest, normal, position, part, openness, self._depths, self._to_light, EYE,
-                    diffuse, albedo, glints, skin)
+        light.shade(self._layers, part, openness, self._depths, self._to_light, EYE, diffuse, albedo, glints, skin)
         _scatter(diffuse, skin, self._fine / FIELD)
         picture = np.where(part[..., None] < 0, self._backdrop, albedo * diffuse + glints)
         return self._develop(picture)
+
+    def parts(self, vertices: Floats) -> NDArray[np.int32]:
+        """Which `Part` each fine pixel of a posed mesh shows, -1 for the background."""
+        return self._draw_layers(vertices, np.zeros_like(vertices))
 
     def _draw_shadow(self, vertices: Floats) -> None:
         m = self._to_light
         seen = (vertices @ m[:, :3].T + m[:, 3]).astype(np.float32)
         self._from_light.draw(seen, np.ascontiguousarray(seen[:, 2:]), self._depths, background=1e9)
 
-    def _draw_layers(self, vertices: Floats, normals: Floats) -> tuple[Floats, Floats, Floats, NDArray[np.int32]]:
+    def _draw_layers(self, vertices: Floats, normals: Floats) -> NDArray[np.int32]:
         depth = EYE[2] - vertices[:, 2]
         half = self._fine / 2
-        seen = np.stack([half + self._focal * (vertices[:, 0] - EYE[0]) / depth,
-                         half - self._focal * (vertices[:, 1] - EYE[1]) / depth, depth], -1).astype(np.float32)
+        seen = np.stack(
+            [
+                half + self._focal * (vertices[:, 0] - EYE[0]) / depth,
+                half - self._focal * (vertices[:, 1] - EYE[1]) / depth,
+                depth,
+            ],
+            -1,
+        ).astype(np.float32)
         attributes = np.concatenate([self._body.rest, normals, vertices], axis=1)
         self._view.draw(seen, np.ascontiguousarray(attributes), self._layers)
         ids = self._view.ids
-        part = np.where(ids < 0, np.int32(-1), self._body.part[np.maximum(ids, 0)])
-        rest, normal, position = (np.ascontiguousarray(self._layers[..., 3 * i:3 * i + 3]) for i in range(3))
-        normal /= np.sqrt((normal**2).sum(-1, keepdims=True)) + 1e-9
-        return rest, normal, position, part
+        return np.where(ids < 0, np.int32(-1), self._body.part[np.maximum(ids, 0)])
 
     def _develop(self, picture: Floats) -> NDArray[np.uint8]:
         """Linear light -> display picture: a filmic curve, averaging, sRGB, dither."""
-        x = np.maximum(picture, 0) * 0.86
-        x = x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)     # Narkowicz's fit of the ACES curve
-        x = cv2.resize(np.clip(x, 0, 1).astype(np.float32), (self.size, self.size), interpolation=cv2.INTER_AREA)
+        x = np.maximum(picture, 0) * np.float32(0.86)
+        filmic = x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)  # Narkowicz's fit of the ACES curve
+        filmic = np.clip(filmic, 0, 1).astype(np.float32)
+        x = np.asarray(cv2.resize(filmic, (self.size, self.size), interpolation=cv2.INTER_AREA))
         srgb = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-6) ** (1 / 2.4) - 0.055)
         return np.clip(np.rint(255 * srgb + self._dither), 0, 255).astype(np.uint8)
 

@@ -1,7 +1,7 @@
 """Light on one picture: soft shadow of the key light, ambient occlusion, shading. Linear colours throughout.
 
-A picture arrives as layers of [H, W, 3]: rest position, unit normal and world position of every pixel, and the number
-of its part (-1 for the background). The world's lights are directions; the camera sits at `eye`.
+A picture arrives as layers [H, W, 9], rest position, normal and world position of every pixel, and as the number of
+the part that each pixel shows (-1 for the background). The world's lights are directions; the camera sits at `eye`.
 """
 
 from math import exp, sqrt
@@ -11,27 +11,27 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.character.mesh import Floats, Ints
-from models.character.paint import BROW, COAT, EYEBALL, HAIR, LASH, RUFF, SKIN, bump, material
+from models.character.paint import BROW, COAT, EYEBALL, HAIR, LASH, RUFF, SKIN, TEETH, bump, material
 
-KEY = (-0.50, 0.58, 0.64)                      # towards the warm main light
-FILL = (0.80, 0.10, 0.59)                      # towards the cool second light
+KEY = (-0.50, 0.58, 0.64)  # towards the warm main light
+FILL = (0.80, 0.10, 0.59)  # towards the cool second light
 RIMS = ((0.86, 0.36, -0.36), (-0.90, 0.30, -0.32))
-KEY_COLOUR, FILL_COLOUR = (2.75, 2.35, 1.85), (0.30, 0.38, 0.52)
+KEY_COLOUR, FILL_COLOUR = (2.05, 1.78, 1.46), (0.20, 0.25, 0.34)
 RIM_COLOURS = ((0.75, 1.05, 1.35), (1.5, 0.95, 0.55))
-SKY, GROUND = (0.52, 0.50, 0.56), (0.30, 0.20, 0.17)
-SHADOW_STEP = 0.085                            # cm per pixel of the shadow map
+SKY, GROUND = (0.27, 0.28, 0.34), (0.20, 0.12, 0.09)
+SHADOW_STEP = 0.085  # cm per pixel of the shadow map
 SHADOW_SIZE = 560
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True)
 def shadow_at(depths: Floats, u: float, v: float, depth: float) -> float:
-    """Share of the key light that arrives: 7 x 7 taps over about half a centimetre, each bilinear."""
+    """Share of the key light that arrives: 5 x 5 taps over about half a centimetre, each bilinear."""
     total, weights = 0.0, 0.0
     size = depths.shape[0]
-    for dy in range(-3, 4):
-        for dx in range(-3, 4):
-            w = exp(-0.13 * (dx * dx + dy * dy))
-            fu, fv = u + 1.7 * dx - 0.5, v + 1.7 * dy - 0.5
+    for dy in range(-2, 3):
+        for dx in range(-2, 3):
+            w = 1.0 / (1 + 0.3 * (dx * dx + dy * dy))
+            fu, fv = u + 2.1 * dx - 0.5, v + 2.1 * dy - 0.5
             i, j = int(fv), int(fu)
             if i < 0 or j < 0 or i >= size - 1 or j >= size - 1:
                 total += w
@@ -45,25 +45,31 @@ def shadow_at(depths: Floats, u: float, v: float, depth: float) -> float:
     return total / weights
 
 
-@njit(cache=True)
-def occlusion(position: Floats, normal: Floats, part: Ints, scale: float) -> Floats:
+@njit(cache=True, fastmath=True)
+def occlusion(position: Floats, layers: Floats, part: Ints, scale: float) -> Floats:
     """Openness 0..1 of every pixel (Alchemy ambient occlusion, McGuire et al. 2011); `scale` px per cm."""
     height, width = part.shape
     raw = np.ones((height, width), np.float32)
     taps = 12
+    # Sixteen spirals, one for each pixel of a 4 x 4 block: the blur below averages over all of them.
+    across, down, gain = np.empty((16, taps), np.int32), np.empty((16, taps), np.int32), np.empty((16, taps))
+    for n in range(16):
+        for k in range(taps):
+            t = (k + 0.5 + (n * 7 & 3) * 0.2) / taps
+            angle = n * 5.0 * 0.3927 + k * 2.39996
+            down[n, k] = round((0.06 + 2.6 * t * t) * scale * np.sin(angle))
+            across[n, k] = round((0.06 + 2.6 * t * t) * scale * np.cos(angle))
+            gain[n, k] = 0.35 + 2.1 * t
     for row in range(height):
         for column in range(width):
             if part[row, column] < 0:
                 continue
-            spin = ((row & 3) * 4 + (column & 3)) * 0.3927 * 5.0
+            n = (row & 3) * 4 + (column & 3)
             px, py, pz = position[row, column, 0], position[row, column, 1], position[row, column, 2]
-            nx, ny, nz = normal[row, column, 0], normal[row, column, 1], normal[row, column, 2]
+            nx, ny, nz = layers[row, column, 3], layers[row, column, 4], layers[row, column, 5]
             total = 0.0
             for k in range(taps):
-                t = (k + 0.5 + ((row * 3 + column * 7) & 3) * 0.2) / taps
-                reach = (0.06 + 2.6 * t * t) * scale
-                angle = spin + k * 2.39996
-                i, j = int(row + reach * np.sin(angle)), int(column + reach * np.cos(angle))
+                i, j = row + down[n, k], column + across[n, k]
                 if i < 0 or j < 0 or i >= height or j >= width or part[i, j] < 0:
                     continue
                 vx, vy, vz = position[i, j, 0] - px, position[i, j, 1] - py, position[i, j, 2] - pz
@@ -71,7 +77,7 @@ def occlusion(position: Floats, normal: Floats, part: Ints, scale: float) -> Flo
                 if vv > 16.0:
                     continue
                 rise = vx * nx + vy * ny + vz * nz - 0.03 - 0.02 * sqrt(vv)
-                total += max(rise, 0.0) / (vv + 0.02) * (0.35 + 2.1 * t)
+                total += max(rise, 0.0) / (vv + 0.02) * gain[n, k]
             raw[row, column] = max(1.0 - 0.72 * total / taps, 0.0)
     out = np.ones((height, width), np.float32)
     for row in range(2, height - 2):
@@ -90,14 +96,15 @@ def occlusion(position: Floats, normal: Floats, part: Ints, scale: float) -> Flo
 
 
 @njit(cache=True, inline="always")
-def _glint(nx: float, ny: float, nz: float, l: tuple[float, float, float], vx: float, vy: float, vz: float,
-           rough: float) -> float:
+def _glint(
+    nx: float, ny: float, nz: float, light: tuple[float, float, float], vx: float, vy: float, vz: float, rough: float
+) -> float:
     """Specular lobe (Blinn-Phong with the width of GGX's roughness) times the light's cosine, with Fresnel."""
-    hx, hy, hz = l[0] + vx, l[1] + vy, l[2] + vz
+    hx, hy, hz = light[0] + vx, light[1] + vy, light[2] + vz
     n = sqrt(hx * hx + hy * hy + hz * hz) + 1e-6
     nh = max((nx * hx + ny * hy + nz * hz) / n, 0.0)
     vh = max((vx * hx + vy * hy + vz * hz) / n, 0.0)
-    nl = nx * l[0] + ny * l[1] + nz * l[2]
+    nl = nx * light[0] + ny * light[1] + nz * light[2]
     if nl <= 0:
         return 0.0
     a2 = rough**4
@@ -105,10 +112,19 @@ def _glint(nx: float, ny: float, nz: float, l: tuple[float, float, float], vx: f
     return d * (0.04 + 0.96 * (1 - vh) ** 5) * nl * 0.8 / max(0.25, 1.0 - 0.5 * rough)
 
 
-@njit(cache=True)
-def shade(rest: Floats, normal: Floats, position: Floats, part: Ints, openness: Floats, depths: Floats,
-          to_light: NDArray[np.float64], eye: NDArray[np.float64], diffuse: Floats, albedo: Floats, glints: Floats,
-          skin: Floats) -> None:
+@njit(cache=True, fastmath=True)
+def shade(
+    layers: Floats,
+    part: Ints,
+    openness: Floats,
+    depths: Floats,
+    to_light: NDArray[np.float64],
+    eye: NDArray[np.float64],
+    diffuse: Floats,
+    albedo: Floats,
+    glints: Floats,
+    skin: Floats,
+) -> None:
     """Fill diffuse light, albedo, glints [H, W, 3] and the translucency mask [H, W]."""
     height, width = part.shape
     e = 0.03
@@ -122,9 +138,9 @@ def shade(rest: Floats, normal: Floats, position: Floats, part: Ints, openness: 
                     albedo[row, column, c] = 0.0
                     glints[row, column, c] = 0.0
                 continue
-            x, y, z = rest[row, column, 0], rest[row, column, 1], rest[row, column, 2]
-            px, py, pz = position[row, column, 0], position[row, column, 1], position[row, column, 2]
-            nx, ny, nz = normal[row, column, 0], normal[row, column, 1], normal[row, column, 2]
+            x, y, z = layers[row, column, 0], layers[row, column, 1], layers[row, column, 2]
+            px, py, pz = layers[row, column, 6], layers[row, column, 7], layers[row, column, 8]
+            nx, ny, nz = layers[row, column, 3], layers[row, column, 4], layers[row, column, 5]
             colour, rough, gloss, soft, metal = material(kind, x, y, z)
             if kind != EYEBALL:
                 b = bump(kind, x, y, z)
@@ -132,23 +148,25 @@ def shade(rest: Floats, normal: Floats, position: Floats, part: Ints, openness: 
                     nx -= (bump(kind, x + e, y, z) - b) / e * 0.7
                     ny -= (bump(kind, x, y + e, z) - b) / e * 0.7
                     nz -= (bump(kind, x, y, z + e) - b) / e * 0.7
-                    n = 1.0 / sqrt(nx * nx + ny * ny + nz * nz)
-                    nx, ny, nz = nx * n, ny * n, nz * n
+            n = 1.0 / sqrt(nx * nx + ny * ny + nz * nz)
+            nx, ny, nz = nx * n, ny * n, nz * n
             vx, vy, vz = eye[0] - px, eye[1] - py, eye[2] - pz
             n = 1.0 / sqrt(vx * vx + vy * vy + vz * vz)
             vx, vy, vz = vx * n, vy * n, vz * n
             nv = nx * vx + ny * vy + nz * vz
             ao = openness[row, column]
+            if kind == TEETH:
+                ao = 0.35 + 0.65 * ao
             # Shadow map lookup from a point lifted off the surface.
             qx, qy, qz = px + 0.16 * nx, py + 0.16 * ny, pz + 0.16 * nz
             u = to_light[0, 0] * qx + to_light[0, 1] * qy + to_light[0, 2] * qz + to_light[0, 3]
             v = to_light[1, 0] * qx + to_light[1, 1] * qy + to_light[1, 2] * qz + to_light[1, 3]
             d = to_light[2, 0] * qx + to_light[2, 1] * qy + to_light[2, 2] * qz + to_light[2, 3]
-            lit = shadow_at(depths, u, v, d - 0.12)
             key = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
+            lit = shadow_at(depths, u, v, d - 0.12) if key > -0.3 else 0.0
             fill = max((nx * FILL[0] + ny * FILL[1] + nz * FILL[2] + 0.35) / 1.35, 0.0)
             up = 0.5 + 0.5 * ny
-            edge = (1.0 - max(nv, 0.0)) ** 3
+            edge = (1.0 - max(nv, 0.15)) ** 3
             open2 = ao * ao
             for c in range(3):
                 # Light wraps round translucent matter, red furthest.
@@ -166,7 +184,9 @@ def shade(rest: Floats, normal: Floats, position: Floats, part: Ints, openness: 
                     shine += RIM_COLOURS[r][c] * facing * edge * 0.75 * open2
                 diffuse[row, column, c] = light
                 albedo[row, column, c] = colour[c] * (1.0 - 0.75 * metal)
-                glints[row, column, c] = shine * (0.25 if kind in (COAT, RUFF) else 0.6) * (1 - 0.8 * (kind == LASH))
+                glints[row, column, c] = (
+                    shine * (0.25 if kind in (COAT, RUFF, HAIR) else 0.6) * (1 - 0.8 * (kind == LASH))
+                )
             g = _glint(nx, ny, nz, KEY, vx, vy, vz, rough) * lit * 2.3
             h = _glint(nx, ny, nz, FILL, vx, vy, vz, rough) * 0.5
             if kind == EYEBALL:
@@ -190,7 +210,7 @@ def _windows(nx: float, ny: float, nz: float, vx: float, vy: float, vz: float, l
     """What the wet eye mirrors: a soft square lamp up on the left and a small one down on the right."""
     nv = nx * vx + ny * vy + nz * vz
     rx, ry = 2 * nv * nx - vx, 2 * nv * ny - vy
-    a, b = (rx + 0.40) / 0.17, (ry - 0.42) / 0.19
+    a, b = (rx + 0.38) / 0.24, (ry - 0.42) / 0.25
     key = exp(-((a * a) ** 3) - ((b * b) ** 3))
     a, b = (rx - 0.42) / 0.16, (ry + 0.30) / 0.14
     return 2.2 * key * (0.6 + 0.4 * lit), 0.9 * exp(-(a * a + b * b))

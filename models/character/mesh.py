@@ -3,7 +3,7 @@
 A mesh is (vertices float32[V, 3], triangles int32[F, 3]), triangles counter-clockwise seen from outside.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Mesh = tuple[Floats, Ints]
-Field = Callable[[float, float, float], float]
+Field = Any  # (x, y, z) -> distance, compiled by Numba
 
 
 def axis(start: float, stop: float, step: float, *fine: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def axis(start: float, stop: float, step: float, *fine: tuple[float, float, floa
     return np.array(lines)
 
 
-@njit
+@njit(nogil=True)
 def sample(field: Field, xs: NDArray[np.float64], ys: NDArray[np.float64], zs: NDArray[np.float64]) -> Floats:
     values = np.empty((len(xs), len(ys), len(zs)), np.float32)
     for i in range(len(xs)):
@@ -46,8 +46,9 @@ def sample(field: Field, xs: NDArray[np.float64], ys: NDArray[np.float64], zs: N
 
 
 @njit(cache=True)
-def cells(values: Floats, xs: NDArray[np.float64], ys: NDArray[np.float64],
-          zs: NDArray[np.float64]) -> tuple[Ints, Floats]:
+def cells(
+    values: Floats, xs: NDArray[np.float64], ys: NDArray[np.float64], zs: NDArray[np.float64]
+) -> tuple[Ints, Floats]:
     """One vertex per cell that the surface crosses, at the mean of its edge crossings."""
     nx, ny, nz = values.shape
     index = np.full((nx, ny, nz), -1, np.int32)
@@ -117,7 +118,7 @@ def faces(values: Floats, index: Ints) -> Ints:
     return out[:count].copy().reshape(-1, 3)
 
 
-@njit
+@njit(nogil=True)
 def settle(field: Field, vertices: Floats) -> None:
     """Move the vertices onto the surface, along its gradient."""
     e = 0.02

@@ -12,14 +12,14 @@ from models.character.sculpt import EYE, MOUTH_HALF_WIDTH, MOUTH_Y, REST_GAP_LOW
 
 SKIN, BROW, LID, EYEBALL, TEETH, GUM, TONGUE = (int(p) for p in list(Part)[:7])
 HAIR, CAP, BELL, RUFF, COAT, BUTTON, LASH = (int(p) for p in list(Part)[7:])
-IRIS = 0.70                    # cm, radius on the eyeball
+IRIS = 0.80  # cm, radius on the eyeball
 
 Rgb = tuple[float, float, float]
 
 
 def _linear(colour: str) -> Rgb:
     """'#rrggbb' (sRGB) as linear light."""
-    srgb = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    srgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in srgb)
     return r, g, b
 
@@ -43,7 +43,7 @@ def _hash(i: int, j: int, k: int) -> float:
 @njit(cache=True)
 def noise(x: float, y: float, z: float) -> float:
     """Value noise in 0..1 with a period of about 1."""
-    i, j, k = int(floor(x)), int(floor(y)), int(floor(z))
+    i, j, k = floor(x), floor(y), floor(z)
     fx, fy, fz = x - i, y - j, z - k
     fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
     total = 0.0
@@ -72,36 +72,44 @@ def lip_amount(x: float, y: float, z: float) -> float:
     if u > 1.06 or z < 2.2:
         return 0.0
     p = max(1.0 - u * u, 0.0)
-    mid = MOUTH_Y + 0.05 * exp(-((u - 0.28) / 0.16) ** 2) - 0.06 * exp(-((u / 0.16) ** 2)) + 0.16 * u**3
+    mid = MOUTH_Y + 0.05 * exp(-(((u - 0.28) / 0.16) ** 2)) - 0.06 * exp(-((u / 0.16) ** 2)) + 0.24 * u**3
     if y > mid:
-        bow = 1.0 - 0.16 * exp(-((u / 0.13) ** 2)) + 0.10 * exp(-((u - 0.27) / 0.16) ** 2)
-        top = mid + REST_GAP_UPPER * p + 0.08 + 0.60 * p**0.62 * bow
+        bow = 1.0 - 0.16 * exp(-((u / 0.13) ** 2)) + 0.10 * exp(-(((u - 0.27) / 0.16) ** 2))
+        top = mid + REST_GAP_UPPER * p + 0.09 + 0.56 * p**0.6 * bow
         return 1 - step(-0.06, 0.05, y - top)
-    low = mid - REST_GAP_LOWER * p - 0.08 - 0.78 * p**0.55
+    low = mid - REST_GAP_LOWER * p - 0.09 - 0.73 * p**0.45 - 0.07 * exp(-(((u - 0.5) / 0.22) ** 2))
     return 1 - step(-0.07, 0.06, low - y)
+
+
+@njit(cache=True)
+def freckles(x: float, y: float) -> float:
+    """Round spots, one at most in each half-centimetre square."""
+    i, j = floor(x * 2.1), floor(y * 2.1)
+    if _hash(i, j, 5) < 0.35:
+        return 0.0
+    cx, cy = i + 0.3 + 0.4 * _hash(i, j, 1), j + 0.3 + 0.4 * _hash(i, j, 2)
+    radius = 0.13 + 0.14 * _hash(i, j, 3)
+    return 1 - step(0.55 * radius, radius, sqrt((x * 2.1 - cx) ** 2 + (y * 2.1 - cy) ** 2))
 
 
 @njit(cache=True)
 def skin(x: float, y: float, z: float) -> tuple[Rgb, float, float]:
     """Colour, roughness, gloss."""
     ax = abs(x)
-    colour = mix(FACE, BLUSH, 0.55 * exp(-((ax - 4.0) / 1.7) ** 2 - ((y + 3.3) / 1.5) ** 2) * step(0.0, 2.0, z))
-    colour = mix(colour, BLUSH, 0.42 * exp(-(x / 1.1) ** 2 - ((y + 3.5) / 0.9) ** 2) * step(4.0, 5.5, z))
-    colour = mix(colour, BLUSH, 0.40 * step(6.6, 8.3, ax) + 0.22 * exp(-(x / 1.6) ** 2 - ((y + 10.6) / 1.2) ** 2))
-    colour = mix(colour, BLUSH, 0.18 * exp(-((ax - 3.1) / 1.9) ** 2 - ((y + 0.2) / 1.5) ** 2))
+    colour = mix(FACE, BLUSH, 0.70 * exp(-(((ax - 4.0) / 1.7) ** 2) - ((y + 3.3) / 1.5) ** 2) * step(0.0, 2.0, z))
+    colour = mix(colour, BLUSH, 0.42 * exp(-((x / 1.1) ** 2) - ((y + 3.5) / 0.9) ** 2) * step(4.0, 5.5, z))
+    colour = mix(colour, BLUSH, 0.40 * step(6.6, 8.3, ax) + 0.22 * exp(-((x / 1.6) ** 2) - ((y + 10.6) / 1.2) ** 2))
+    colour = mix(colour, BLUSH, 0.18 * exp(-(((ax - 3.1) / 1.9) ** 2) - ((y + 0.2) / 1.5) ** 2))
     mottle = noise(x * 1.3 + 9, y * 1.3, z * 1.3) * 0.6 + noise(x * 4.0, y * 4.0 + 5, z * 4.0) * 0.4
     colour = mix(colour, BLUSH, 0.16 * (mottle - 0.4))
-    if 1.2 < ax < 6.2 and -4.6 < y < -1.0:
-        spot = noise(x * 2.9 + 31, y * 2.9 + 7, 3.0)
-        keep = exp(-((ax - 3.2) / 1.7) ** 2 - ((y + 2.6) / 0.9) ** 2)
-        colour = mix(colour, FRECKLE, 0.55 * step(0.70, 0.80, spot) * keep)
+    if 1.0 < ax < 6.2 and -4.8 < y < -0.8:
+        colour = mix(colour, FRECKLE, 0.5 * freckles(x, y) * exp(-(((ax - 3.3) / 1.6) ** 2) - ((y + 2.9) / 0.9) ** 2))
     red = lip_amount(x, y, z)
     colour = mix(colour, LIP, 0.92 * red)
-    inside = 1 - step(3.4, 4.25, z + 0.19 * x * x)
-    if ax < 3.1 and -9.6 < y < -4.2 and z < 4.3 and inside > 0:
-        # Only the pouch behind the lips is that deep in the face.
-        colour = mix(colour, INSIDE, inside)
-    nostril = exp(-((ax - 0.55) / 0.25) ** 2 - ((y + 4.25) / 0.25) ** 2 - ((z - 5.0) / 0.45) ** 2)
+    pouch = (x / 2.8) ** 2 + ((y + 6.7) / 2.3) ** 2 + ((z - 1.3) / 2.95) ** 2
+    if pouch < 1.3:
+        colour = mix(colour, INSIDE, 1 - step(4.05, 4.55, z + 0.19 * x * x))
+    nostril = exp(-(((ax - 0.55) / 0.25) ** 2) - ((y + 4.25) / 0.25) ** 2 - ((z - 5.0) / 0.45) ** 2)
     colour = mix(colour, INSIDE, 0.6 * nostril)
     return colour, 0.46 - 0.16 * red, 0.5 + 0.55 * red
 
@@ -114,13 +122,13 @@ def eyeball(x: float, y: float, z: float) -> Rgb:
     if z < 0:
         return WHITE
     angle = atan2(y, x)
-    colour = mix(WHITE, VEIN, 0.55 * step(0.95, 1.5, r) + 0.05 * noise(angle * 9, r * 3, side))
+    colour = mix(WHITE, VEIN, 0.55 * step(1.1, 1.7, r) + 0.05 * noise(angle * 9, r * 3, side))
     t = r / IRIS
     fibre = noise(cos(angle) * 9 + 20, sin(angle) * 9 + side * 5, r * 2.5) * 0.65
     fibre += 0.35 * noise(cos(angle) * 22, sin(angle) * 22, r * 4 + 9)
     iris = mix(IRIS_DARK, IRIS_LIGHT, min(max(1.25 * (fibre - 0.25), 0.0), 1.0))
-    iris = mix(iris, IRIS_LIGHT, 0.45 * step(0.35, -0.6, y / IRIS) * step(0.95, 0.6, t))   # light gathers below
-    iris = mix(iris, MUSTARD, 0.35 * exp(-((t - 0.50) / 0.12) ** 2))
+    iris = mix(iris, IRIS_LIGHT, 0.45 * step(0.35, -0.6, y / IRIS) * step(0.95, 0.6, t))  # light gathers below
+    iris = mix(iris, MUSTARD, 0.35 * exp(-(((t - 0.50) / 0.12) ** 2)))
     iris = mix(iris, IRIS_RIM, step(0.76, 0.97, t))
     iris = mix(iris, (0.004, 0.004, 0.006), 1 - step(0.40, 0.47, t))
     return mix(iris, colour, step(0.95, 1.06, t))
@@ -135,22 +143,24 @@ def strands(x: float, y: float, z: float, fine: float) -> Rgb:
 
 @njit(cache=True)
 def cloth(part: int, x: float, y: float, z: float) -> Rgb:
-    weave = 0.86 + 0.14 * sin(x * 26) * sin(y * 26) + 0.16 * (noise(x * 3, y * 3, z * 3) - 0.5)
+    weave = 0.92 + 0.05 * sin(x * 13) * sin(y * 13) + 0.16 * (noise(x * 3, y * 3, z * 3) - 0.5)
     if part == COAT:
         u, v = x / 3.4 + y / 5.0, x / 3.4 - y / 5.0
-        odd = (int(floor(u)) + int(floor(v))) % 2
+        odd = (floor(u) + floor(v)) % 2
         colour = PLUM if odd else TEAL
         edge = min(abs(u - floor(u + 0.5)), abs(v - floor(v + 0.5)))
         colour = mix(MUSTARD, colour, step(0.022, 0.042, edge))
     else:
-        rim = abs(y - (4.9 + 0.40 * z - 0.018 * x * x))
+        rim = abs(y - (5.3 + 0.40 * z - 0.018 * x * x))
         colour = PLUM if x < 0 else TEAL
         if abs(x) < 0.24:
             colour = MUSTARD
         if rim < 0.85:
-            colour = MUSTARD if sin(34.0 * atan2(x, z + 3.9) + 2.2 * (y - 4.9 - 0.40 * z + 0.018 * x * x)) > -0.5 else CREAM
+            colour = (
+                MUSTARD if sin(34.0 * atan2(x, z + 3.9) + 2.2 * (y - 5.3 - 0.40 * z + 0.018 * x * x)) > -0.5 else CREAM
+            )
         along = abs(x) - 0.35 * (y - 8.0)
-        if abs(x) > 6 and int(floor((along + 40) / 1.7)) % 3 == 0 and rim > 0.85:
+        if abs(x) > 6 and floor((along + 40) / 1.7) % 3 == 0 and rim > 0.85:
             colour = mix(colour, MUSTARD, 0.85)
     return colour[0] * weave, colour[1] * weave, colour[2] * weave
 
@@ -170,7 +180,7 @@ def material(part: int, x: float, y: float, z: float) -> tuple[Rgb, float, float
     if part == EYEBALL:
         return eyeball(x, y, z), 0.08, 1.0, 0.25, 0.0
     if part == TEETH:
-        return mix(TOOTH, GUMS, 0.25 * step(1.0, 1.3, abs(y + 6.62))), 0.22, 0.9, 0.35, 0.0
+        return mix(TOOTH, GUMS, 0.25 * step(1.0, 1.3, abs(y + 6.76))), 0.22, 0.9, 0.35, 0.0
     if part == GUM:
         return GUMS, 0.3, 0.8, 0.5, 0.0
     if part == TONGUE:
@@ -193,7 +203,7 @@ def material(part: int, x: float, y: float, z: float) -> tuple[Rgb, float, float
 def bump(part: int, x: float, y: float, z: float) -> float:
     """Height (cm) of the finest relief: pores, cloth, strands."""
     if part == SKIN:
-        return 0.010 * noise(x * 6, y * 6, z * 6) + 0.006 * noise(x * 14, y * 14, z * 14)
+        return 0.011 * noise(x * 8, y * 8, z * 8)
     if part in (CAP, COAT):
         return 0.010 * noise(x * 7, y * 7, z * 7)
     if part == HAIR:
@@ -203,4 +213,3 @@ def bump(part: int, x: float, y: float, z: float) -> float:
     if part == TONGUE:
         return 0.03 * noise(x * 9, y * 9, z * 9)
     return 0.0
-

@@ -8,11 +8,12 @@ from math import cos, exp, sin, sqrt
 
 from numba import njit
 
-EYE = (3.15, 0.0, 2.75)        # centre of the eyeball on the screen's right
-EYE_RADIUS = 1.5
-MOUTH_Y, MOUTH_HALF_WIDTH = -6.45, 2.35
+EYE = (3.2, 0.05, 2.5)  # centre of the eyeball on the screen's right
+EYE_RADIUS = 1.72
+LID_HALF_WIDTH = 1.75  # cm, of the opening between the lids
+MOUTH_Y, MOUTH_HALF_WIDTH = -6.45, 2.55
 REST_GAP_UPPER, REST_GAP_LOWER = 0.26, 0.36  # the mouth is cut slightly open, the rig closes it
-TEETH_Y = -6.62                # where the rows meet
+TEETH_Y = -6.76  # where the rows meet
 
 
 @njit(cache=True, inline="always")
@@ -40,8 +41,9 @@ def ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float) -> flo
 
 
 @njit(cache=True)
-def cone(x: float, y: float, z: float, a: tuple[float, float, float], b: tuple[float, float, float],
-         ra: float, rb: float) -> float:
+def cone(
+    x: float, y: float, z: float, a: tuple[float, float, float], b: tuple[float, float, float], ra: float, rb: float
+) -> float:
     """A limb from a to b whose radius changes linearly."""
     dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     t = ((x - a[0]) * dx + (y - a[1]) * dy + (z - a[2]) * dz) / (dx * dx + dy * dy + dz * dz)
@@ -68,7 +70,7 @@ def mouth_profile(x: float) -> float:
 def seam(x: float) -> float:
     """Height of the line between the closed lips: a shallow M whose corners turn up a little."""
     u = abs(x) / MOUTH_HALF_WIDTH
-    return MOUTH_Y + 0.10 * exp(-((u - 0.28) / 0.16) ** 2) * 0.5 - 0.06 * exp(-((u / 0.16) ** 2)) + 0.16 * u**3
+    return MOUTH_Y + 0.10 * exp(-(((u - 0.28) / 0.16) ** 2)) * 0.5 - 0.06 * exp(-((u / 0.16) ** 2)) + 0.24 * u**3
 
 
 @njit(cache=True)
@@ -78,13 +80,13 @@ def lips(x: float, y: float, z: float) -> float:
     u = abs(xc) / w
     p = mouth_profile(xc)
     over = abs(x) - abs(xc)
-    bow = 1.0 - 0.16 * exp(-((u / 0.13) ** 2)) + 0.10 * exp(-((u - 0.27) / 0.16) ** 2)
-    ry = 0.06 + 0.37 * p**0.62 * bow
+    bow = 1.0 - 0.16 * exp(-((u / 0.13) ** 2)) + 0.10 * exp(-(((u - 0.27) / 0.16) ** 2))
+    ry = 0.06 + 0.33 * p**0.6 * bow
     rz = 0.14 + 0.36 * p**0.6
     zc = 4.78 - 0.19 * xc * xc - 0.012 * xc**4 - 0.3 * (1 - p**0.5)
     yc = seam(xc) + REST_GAP_UPPER * p + ry
     upper = (sqrt(((y - yc) / ry) ** 2 + ((z - zc) / rz) ** 2) - 1.0) * min(ry, rz)
-    ry = 0.06 + 0.46 * p**0.55 * (1.0 - 0.05 * exp(-((u / 0.2) ** 2)))
+    ry = 0.06 + 0.40 * p**0.45 + 0.04 * exp(-(((u - 0.5) / 0.22) ** 2))
     rz = 0.14 + 0.40 * p**0.6
     yc = seam(xc) - REST_GAP_LOWER * p - ry
     lower = (sqrt(((y - yc) / ry) ** 2 + ((z - zc + 0.06) / rz) ** 2) - 1.0) * min(ry, rz)
@@ -96,11 +98,12 @@ def skull(x: float, y: float, z: float) -> float:
     """Head without features; x is its absolute value."""
     d = ellipsoid(x, y - 4.0, z + 3.9, 7.55, 8.3, 9.1)
     d = union(d, ellipsoid(x, y + 3.2, z + 1.2, 6.1, 7.0, 5.9), 2.2)
-    d = union(d, cone(x, y, z, (5.3, -4.6, -2.6), (1.2, -9.9, 2.0), 1.5, 1.35), 2.0)   # jaw
-    d = union(d, ball(x, y + 10.1, z - 2.75, 1.55), 1.9)                               # chin
-    d = union(d, ball(x - 3.75, y + 3.3, z - 1.85, 2.25), 1.9)                         # cheek
-    d = union(d, ellipsoid(x, y + 6.5, z - 2.2, 3.1, 2.6, 2.55), 1.5)                  # muzzle
-    d = union(d, cone(x, y, z, (0.6, 1.75, 3.75), (4.6, 1.9, 1.9), 0.95, 0.8), 1.3)      # brow
+    d = union(d, cone(x, y, z, (5.35, -4.5, -2.3), (1.5, -9.35, 1.9), 1.55, 1.45), 2.0)  # jaw
+    d = union(d, ellipsoid(x, y + 9.8, z - 3.05, 1.6, 1.4, 1.45), 1.7)  # chin
+    d = union(d, ball(x - 3.8, y + 3.35, z - 1.85, 2.35), 1.9)  # cheek
+    d = union(d, ball(x - 3.8, y + 5.8, z - 0.5, 1.85), 1.8)  # cheek, below
+    d = union(d, ellipsoid(x, y + 6.5, z - 2.2, 3.1, 2.6, 2.55), 1.5)  # muzzle
+    d = union(d, cone(x, y, z, (0.6, 1.75, 3.75), (4.6, 1.9, 1.9), 0.95, 0.8), 1.3)  # brow
     return d
 
 
@@ -114,7 +117,7 @@ def nose(x: float, y: float, z: float) -> float:
 
 @njit(cache=True)
 def ear(x: float, y: float, z: float) -> float:
-    x, y, z = x - 7.35, y + 1.1, z + 2.6
+    x, y, z = x - 7.75, y + 1.0, z + 2.5
     c, s = cos(0.55), sin(0.55)
     x, z = c * x + s * z, -s * x + c * z
     c, s = cos(0.18), sin(0.18)
@@ -130,15 +133,15 @@ def head(x: float, y: float, z: float) -> float:
     x = abs(x)
     d = skull(x, y, z)
     ex, ey, ez = x - EYE[0], y - EYE[1], z - EYE[2]
-    d = cut(d, ellipsoid(ex + 0.1, ey - 0.1, ez - 2.1, 2.0, 1.35, 1.25), 1.2)          # orbit
-    d = union(d, ball(ex, ey, ez, EYE_RADIUS + 0.2), 0.55)                             # lids, before the slit
+    d = cut(d, ellipsoid(ex + 0.1, ey - 0.1, ez - 2.3, 2.1, 1.5, 1.25), 1.2)  # orbit
+    d = union(d, ball(ex, ey, ez, EYE_RADIUS + 0.2), 0.55)  # lids, before the slit
     d = union(d, nose(x, y, z), 0.85)
-    neck = cone(x, y, z, (0.0, -6.0, -4.4), (0.0, -17.0, -5.4), 4.5, 4.6)
+    neck = cone(x, y, z, (0.0, -6.0, -4.6), (0.0, -17.0, -5.6), 3.9, 3.9)
     d = union(d, neck, 1.3)
     d = union(d, ear(x, y, z), 0.35)
     # The philtrum, a shallow groove under the nose; the crease under the lower lip comes from the blend.
     d += 0.10 * exp(-((x / 0.33) ** 2) - ((y + 5.05) / 0.55) ** 2) * (z > 3.0)
-    slit = almond(ex, ey - 0.08 * ex, 1.52, 0.86, 0.70)
+    slit = almond(ex, ey - 0.08 * ex, LID_HALF_WIDTH, 1.04, 0.82)
     if z > EYE[2] - 0.5:
         d = cut(d, max(slit, EYE[2] - 0.4 - z), 0.16)
     d = max(d, -ball(ex, ey, ez, EYE_RADIUS + 0.01))
@@ -165,9 +168,18 @@ def brows(x: float, y: float, z: float) -> float:
 
 
 @njit(cache=True)
-def teeth(x: float, y: float, z: float) -> float:
-    """Both rows; every tooth is a rounded block on a parabola."""
-    side = 1.0 if y > TEETH_Y else -1.0
+def upper_teeth(x: float, y: float, z: float) -> float:
+    return _row(x, y, z, 1.0)
+
+
+@njit(cache=True)
+def lower_teeth(x: float, y: float, z: float) -> float:
+    return _row(x, y, z, -1.0)
+
+
+@njit(cache=True)
+def _row(x: float, y: float, z: float, side: float) -> float:
+    """Teeth on one side (1 above, -1 below) of TEETH_Y; each is a rounded block on a parabola."""
     best = 9.0
     ax = abs(x)
     inner = 0.0
@@ -196,5 +208,6 @@ def gums(x: float, y: float, z: float) -> float:
     xc = min(abs(x), 2.9)
     front = 3.72 - 0.32 * xc * xc + 0.012 * xc**4 - (0.0 if side > 0 else 0.2)
     scallop = 0.06 * cos(xc * 7.6)
-    return (sqrt((y - TEETH_Y - side * (1.22 + scallop)) ** 2 * 0.7 + (z - front) ** 2 * 0.6
-                 + (abs(x) - xc) ** 2) - 0.42) * 0.8
+    return (
+        sqrt((y - TEETH_Y - side * (1.22 + scallop)) ** 2 * 0.7 + (z - front) ** 2 * 0.6 + (abs(x) - xc) ** 2) - 0.42
+    ) * 0.8
