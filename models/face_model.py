@@ -12,6 +12,7 @@ import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -74,48 +75,45 @@ class FaceModel:
             neutral = neutral + offsets
         return replace(self, mean=neutral.astype(np.float32), identity=self.identity[:0])
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file; nothing half-written is left under `path`."""
+    def packed(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+        """Tensors and metadata of the file format, for files that hold a face and more."""
         tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}
         tensors |= {f"region.{name}": np.ascontiguousarray(ids) for name, ids in self.regions.items()}
-        metadata = {
+        return tensors, {
             "format": FORMAT,
             "version": VERSION,
             "name": self.name,
             "licence": self.licence,
             "expression_names": json.dumps(self.expression_names),
         }
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        os.close(handle)
-        try:
-            save_file(tensors, temporary, metadata)
-            os.chmod(temporary, 0o644)  # mkstemp made it private
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path) -> FaceModel:
-        """Read what `save` wrote. Raises FaceModelError for a missing, foreign, newer or damaged file."""
-        if not path.is_file():
-            raise FaceModelError(f"No face model at {path}.")
-        try:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                _check_format(metadata, path)
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        except SafetensorError as error:
-            raise FaceModelError(f"{path} is not a face model or is damaged ({error}); get it again.") from error
-        absent = [name for name in _TENSORS if name not in arrays]
+    def unpacked(cls, tensors: dict[str, NDArray[Any]], metadata: dict[str, str], path: Path) -> FaceModel:
+        """What `packed` gave. Raises FaceModelError for a foreign, newer or incomplete file (`path`)."""
+        if metadata.get("format") != FORMAT:
+            raise FaceModelError(f"{path} is a safetensors file but not a face model of ours.")
+        if metadata.get("version") != VERSION:
+            version = metadata.get("version")
+            raise FaceModelError(f"{path} has face model format {version}; this program reads {VERSION}: update it.")
+        absent = [name for name in _TENSORS if name not in tensors]
         if absent:
             raise FaceModelError(f"{path} lacks {', '.join(absent)}; get the file again.")
         return cls(
             name=metadata["name"],
             licence=metadata["licence"],
             expression_names=tuple(json.loads(metadata["expression_names"])),
-            regions={key.removeprefix("region."): arrays[key] for key in arrays if key.startswith("region.")},
-            **{name: arrays[name] for name in _TENSORS},
+            regions={key.removeprefix("region."): tensors[key] for key in tensors if key.startswith("region.")},
+            **{name: tensors[name] for name in _TENSORS},
         )
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file; nothing half-written is left under `path`."""
+        write_tensors(path, *self.packed())
+
+    @classmethod
+    def load(cls, path: Path) -> FaceModel:
+        """Read what `save` wrote. Raises FaceModelError for a missing, foreign, newer or damaged file."""
+        return cls.unpacked(*read_tensors(path), path)
 
     @classmethod
     def tracked(cls) -> FaceModel:
@@ -140,12 +138,27 @@ class FaceModel:
 _TENSORS = ("mean", "identity", "expression", "expression_scale", "triangles", "uv", "landmarks")
 
 
-def _check_format(metadata: dict[str, str], path: Path) -> None:
-    if metadata.get("format") != FORMAT:
-        raise FaceModelError(f"{path} is a safetensors file but not a face model of ours.")
-    if metadata.get("version") != VERSION:
-        version = metadata.get("version")
-        raise FaceModelError(f"{path} has face model format {version}; this program reads {VERSION}: update it.")
+def write_tensors(path: Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+    """Write a safetensors file beside its place, then move it there."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata)
+        os.chmod(temporary, 0o644)  # mkstemp made it private
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Tensors and metadata of a safetensors file. Raises FaceModelError when there is none or it is damaged."""
+    if not path.is_file():
+        raise FaceModelError(f"No face model at {path}.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise FaceModelError(f"{path} is not a face model or is damaged ({error}); get it again.") from error
 
 
 def _fault(model: FaceModel) -> str | None:

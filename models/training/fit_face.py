@@ -7,7 +7,6 @@ contour counts, since what the tracker calls the outline slides over the skin as
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,8 +17,8 @@ from scipy.spatial.transform import Rotation
 
 from models.camera import Camera, project, transform
 from models.errors import FaceModelError, TrackingError
-from models.face_model import FaceModel
-from models.tracker import Track
+from models.face_model import FaceModel, read_tensors, write_tensors
+from models.tracker import Progress, Track
 from models.training.fit_steps import Motion, Observation, Shape, motion_step, shape_step, spread_offsets
 from models.training.heads import CLOSED, GAP, PUPILS, RIGID, similarity
 from models.training.tracked_mesh import LIP_RINGS, OUTLINE
@@ -29,6 +28,7 @@ FOCAL = 2.0
 ROUNDS = 6
 NOISE, LIP_NOISE = 0.012, 0.006  # the tracker's, over the pupils' distance
 SLIDE = 10.0  # how much less an error along the outline counts
+MOTION = ("expression", "rotation", "translation", "residual", "valid")
 LIPS = [point for ring in LIP_RINGS for point in ring]
 
 
@@ -57,36 +57,27 @@ class FaceFit:
         return project(self.camera, transform(points, self.rotation, self.translation))[..., :2]
 
     def save(self, path: Path) -> None:
-        """Write the motion as an .npz without pickled objects; the face is saved by itself (FaceModel.save)."""
+        """Write face and motion as one safetensors file."""
+        tensors, metadata = self.face.packed()
         camera = self.camera
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                expression=self.expression,
-                rotation=self.rotation,
-                translation=self.translation,
-                residual=self.residual,
-                valid=self.valid,
-                camera=np.array([camera.focal, camera.cx, camera.cy, camera.width, camera.height]),
-                fps=np.array(str(self.fps)),
-            )
-        os.replace(partial, path)
+        view = np.array([camera.focal, camera.cx, camera.cy, camera.width, camera.height])
+        motion = {f"motion.{name}": np.ascontiguousarray(getattr(self, name)) for name in MOTION}
+        write_tensors(path, tensors | motion | {"camera": view}, metadata | {"fps": str(self.fps)})
 
     @classmethod
-    def load(cls, path: Path, face: FaceModel) -> FaceFit:
-        """Read what `save` wrote, for the personal face saved beside it."""
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                focal, cx, cy, width, height = data["camera"].tolist()
-                camera = Camera(focal, cx, cy, int(width), int(height))
-                arrays = {name: data[name] for name in ("expression", "rotation", "translation", "residual", "valid")}
-                return cls(face=face, camera=camera, fps=Fraction(str(data["fps"])), **arrays)
-        except (OSError, ValueError, KeyError) as error:
-            raise FaceModelError(f"{path} is not a saved face fit ({error}); calibrate again.") from error
+    def load(cls, path: Path) -> FaceFit:
+        """Read what `save` wrote. Raises FaceModelError when the file is something else."""
+        tensors, metadata = read_tensors(path)
+        face = FaceModel.unpacked(tensors, metadata, path)
+        if "camera" not in tensors:
+            raise FaceModelError(f"{path} holds a face but no fitted motion; fit the clip again.")
+        focal, cx, cy, width, height = tensors["camera"].tolist()
+        camera = Camera(focal, cx, cy, int(width), int(height))
+        motion = {name: tensors[f"motion.{name}"] for name in MOTION}
+        return cls(face=face, camera=camera, fps=Fraction(metadata["fps"]), **motion)
 
 
-def fit(track: Track, model: FaceModel) -> FaceFit:
+def fit(track: Track, model: FaceModel, progress: Progress | None = None) -> FaceFit:
     """Fit the model to a tracked clip.
 
     Raises TrackingError when fewer than ten frames show the face, FaceModelError when the model has too few landmarks.
@@ -106,6 +97,8 @@ def fit(track: Track, model: FaceModel) -> FaceFit:
         motion = motion_step(seen, shape, motion)
         if round_number < ROUNDS - 1:
             shape, motion = recentred(shape, motion, motion.expression.mean(0))
+        if progress:
+            progress(round_number + 1, ROUNDS)
     shape, motion = recentred(shape, motion, lips_closed(points, track.valid, motion))
     return assembled(track, model, camera, shape, motion)
 
@@ -138,7 +131,7 @@ def mean_shape(model: FaceModel) -> Shape:
 def first_pose(
     points: Float[np.ndarray, "N 478 3"], model: FaceModel, camera: Camera
 ) -> tuple[Motion, Float[np.ndarray, "M"]]:
-    """Pose from the similarity between the tracker's points in space and the mean face; and their depth in its frame."""
+    """Pose from the similarity that lays the tracker's points on the mean face; and their depth in its frame."""
     rigid = np.isin(model.landmarks[:, 0], RIGID)
     face = model.mean[model.landmarks[:, 1]].astype(float)
     seen = points[:, model.landmarks[:, 0]] * [1, -1, 1]

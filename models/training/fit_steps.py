@@ -24,7 +24,7 @@ from models.face_model import FaceModel
 CHUNK = 32  # frames linearised at once: a few tens of megabytes
 HUBER = 2.0  # standard deviations up to which an error counts as noise
 # How fast a head moves: standard deviation of the acceleration, per s².
-TURN, SHIFT = 20.0, 100.0  # radians, cm
+TURN, SHIFT = 8.0, 40.0  # radians, cm
 EXPRESSION = 600.0  # typical sizes of a coefficient: about two thirds of one from frame to frame
 PERSON_FRAMES = 50.0  # errors of neighbouring frames are alike: a clip says as much on the shape as so many
 OWN_SHAPE = 0.15  # cm by which a point may lie off the identity basis
@@ -167,7 +167,7 @@ def solve_in_time(
 
 
 def shape_step(seen: Observation, shape: Shape, motion: Motion) -> Shape:
-    """The person's shape that best explains all frames: identity with its prior, and small free offsets per landmark."""
+    """The person's shape that best explains all frames: identity with its prior, and small offsets per landmark."""
     count, modes = len(shape.mean), len(shape.identity)
     normal, right = np.zeros((count, 3, 3)), np.zeros((count, 3))
     for part in linearised(seen, shape, motion):
