@@ -1,0 +1,53 @@
+"""Resampling against its formula in NumPy, and what a good resampler must keep."""
+
+import numpy as np
+import pytest
+
+from kernels.resample import resample
+
+RNG = np.random.default_rng(0)
+
+
+def keys(d):
+    """Cubic convolution kernel with a = -1/2."""
+    d = np.abs(d)
+    return np.where(d < 1, 1.5 * d**3 - 2.5 * d**2 + 1, np.where(d < 2, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2, 0))
+
+
+def matrix(count, size, origin, scale):
+    """[count, size] what each output takes of each input; inputs beyond the border are those at it."""
+    stretch = max(1, 1 / scale)
+    centre = origin + (np.arange(count) + 0.5) / scale
+    places = np.arange(-3 * size - 200, 4 * size + 200)
+    weights = keys((places + 0.5 - centre[:, None]) / stretch)
+    weights /= weights.sum(axis=1, keepdims=True)
+    taken = np.zeros((count, size))
+    np.add.at(taken.T, np.clip(places, 0, size - 1), weights.T)
+    return taken
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("scale", [0.31, 0.5, 0.83, 1.0, 1.6, 3.0])
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (3.3, -2.7), (-30.0, 17.4), (45.5, -60.0)])
+def test_it_is_cubic_convolution(channels, scale, corner):
+    source = RNG.integers(0, 256, (37, 45, channels), dtype=np.uint8)
+    out = np.empty((24, 31, channels), np.uint8)
+    resample(source, out, *corner, scale)
+    down, across = matrix(24, 37, corner[1], scale), matrix(31, 45, corner[0], scale)
+    exact = np.clip(np.einsum("ih,hwc,jw->ijc", down, source, across), 0, 255)
+    assert np.abs(out - exact).max() <= 0.501
+
+
+def test_whole_pixels_are_copied():
+    source = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    out = np.empty((8, 9, 3), np.uint8)
+    resample(source, out, 4.0, 5.0, 1.0)
+    np.testing.assert_array_equal(out, source[5:13, 4:13])
+
+
+def test_shrinking_turns_fine_detail_into_its_mean():
+    source = np.zeros((64, 64, 3), np.uint8)
+    source[::2, ::2] = source[1::2, 1::2] = 200
+    out = np.empty((16, 16, 3), np.uint8)
+    resample(source, out, 0.3, 0.7, 0.25)
+    assert np.abs(out[3:-3, 3:-3].astype(int) - 100).max() <= 2
