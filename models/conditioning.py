@@ -6,14 +6,13 @@ rasterizer; no torch.
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 from numpy.typing import NDArray
 
 from kernels.rasterizer import Rasterizer
+from kernels.resample import resample
 from models.camera import Camera, Crop, project, transform
 from models.face_model import FaceModel
 from models.renderer_format import BLANK, CHANNELS, SIZE
@@ -83,16 +82,10 @@ class Conditioner:
 
 
 def cut(picture: Picture, crop: Crop) -> UInt8[NDArray[np.uint8], "256 256 3"]:
-    """The crop of a frame; beyond the frame its border goes on.
-
-    Where the crop shrinks the frame, it is cut larger first and averaged, so that fine detail does not alias.
-    """
-    fold = max(1, math.floor(1 / crop.scale + 0.5))
-    matrix = Crop(crop.x, crop.y, crop.scale * fold).frame_to_crop()
-    size = (SIZE * fold, SIZE * fold)
-    large = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    small = large if fold == 1 else cv2.resize(large, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
+    """The crop of a frame; beyond the frame its border goes on."""
+    out = np.empty((SIZE, SIZE, 3), np.uint8)
+    resample(picture, out, crop.x, crop.y, crop.scale)
+    return out
 
 
 def hole_mask(hole: Int32[NDArray[np.int32], "P 2"]) -> UInt8[NDArray[np.uint8], "256 256"]:
