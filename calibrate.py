@@ -166,10 +166,10 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
     """All stages, from tracking to the finished folder."""
     from export.assemble import Calibration, assemble
     from export.onnx_file import write_renderer
-    from models.face_model import FaceModel
     from models.tracker import Track, check_track, track_video
     from models.training.fit_face import FaceFit, fit
     from models.training.framing import frame_lower_face
+    from models.training.overlay import overlay_sheet
     from models.training.prepare import prepare
     from models.training.train_renderer import Plan, train
     from models.video import probe, read_frames
@@ -183,11 +183,13 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
     )
     check_track(track)
     fitted = kept(
-        work / "fit.npz",
-        lambda path: FaceFit.load(path, FaceModel.load(work / "face.safetensors")),
-        lambda: timed(progress, "Fitting the face model", lambda: fit(track, model)),
-        lambda fitted, path: (fitted.face.save(work / "face.safetensors"), fitted.save(path)),
+        work / "fit.safetensors",
+        FaceFit.load,
+        lambda: fit(track, model, stage(progress, "Fitting the face model")),
+        lambda fitted, path: fitted.save(path),
     )
+    if not (work / "fit.png").exists():
+        overlay_sheet(work / "fit.png", read_frames(video, info=probe(video)), fitted)
     motion = (fitted.face, fitted.camera, fitted.expression, fitted.rotation, fitted.translation)
     framing = frame_lower_face(*motion)
     prepared = work / "prepared"
@@ -225,14 +227,6 @@ def minutes(effort: Effort) -> float:
 
     on_gpu, on_cpu = MINUTES[effort]
     return on_gpu if torch.cuda.is_available() else on_cpu
-
-
-def timed(progress: Progress, title: str, compute: Callable[[], T]) -> T:
-    """A stage that cannot tell how far it is."""
-    task = progress.add_task(title, total=None)
-    result = compute()
-    progress.update(task, total=1, completed=1)
-    return result
 
 
 if __name__ == "__main__":
