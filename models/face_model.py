@@ -33,7 +33,7 @@ Vertices = Float32[NDArray[np.float32], "V 3"]
 
 @dataclass(frozen=True, eq=False)
 class FaceModel:
-    """A morphable face. Raises FaceModelError on construction when the arrays do not fit together."""
+    """A morphable face."""
 
     name: str
     licence: str
@@ -54,11 +54,6 @@ class FaceModel:
     """Vertex numbers of at least lips, lower_face, inner_mouth (the layer behind the lips) and eyes."""
     landmarks: Int32[NDArray[np.int32], "M 2"]
     """(tracker point 0..477, vertex): where the tracker's points lie on the mesh."""
-
-    def __post_init__(self) -> None:
-        fault = _fault(self)
-        if fault:
-            raise FaceModelError(f"The face model '{self.name}' cannot be used: {fault}.")
 
     def shape(
         self, identity: Float32[NDArray[np.float32], "I"] | None, expression: Float32[NDArray[np.float32], "*B K"]
@@ -95,14 +90,14 @@ class FaceModel:
         if metadata.get("version") != VERSION:
             version = metadata.get("version")
             raise FaceModelError(f"{path} has face model format {version}; this program reads {VERSION}: update it.")
-        absent = [name for name in _TENSORS if name not in tensors]
-        if absent:
-            raise FaceModelError(f"{path} lacks {', '.join(absent)}; get the file again.")
+        fault = _fault(tensors, json.loads(metadata.get("expression_names", "[]")))
+        if fault:
+            raise FaceModelError(f"{path} cannot be used: {fault}; get the file again.")
         return cls(
             name=metadata["name"],
             licence=metadata["licence"],
             expression_names=tuple(json.loads(metadata["expression_names"])),
-            regions={key.removeprefix("region."): tensors[key] for key in tensors if key.startswith("region.")},
+            regions={name: tensors[f"region.{name}"] for name in _region_names(tensors)},
             **{name: tensors[name] for name in _TENSORS},
         )
 
@@ -161,34 +156,39 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise FaceModelError(f"{path} is not a face model or is damaged ({error}); get it again.") from error
 
 
-def _fault(model: FaceModel) -> str | None:
-    """What is wrong with the arrays, or None."""
-    vertices, count = len(model.mean), len(model.expression)
+def _region_names(tensors: dict[str, NDArray[Any]]) -> list[str]:
+    return [key.removeprefix("region.") for key in tensors if key.startswith("region.")]
+
+
+def _fault(tensors: dict[str, NDArray[Any]], names: list[str]) -> str | None:
+    """What is wrong with the tensors, or None."""
+    absent = [name for name in (*_TENSORS, *(f"region.{name}" for name in REGIONS)) if name not in tensors]
+    if absent:
+        return f"it lacks {', '.join(absent)}"
+    vertices, count = len(tensors["mean"]), len(tensors["expression"])
     shapes = {
         "mean": (vertices, 3),
-        "identity": (len(model.identity), vertices, 3),
+        "identity": (len(tensors["identity"]), vertices, 3),
         "expression": (count, vertices, 3),
         "expression_scale": (count,),
-        "triangles": (len(model.triangles), 3),
+        "triangles": (len(tensors["triangles"]), 3),
         "uv": (vertices, 2),
-        "landmarks": (len(model.landmarks), 2),
+        "landmarks": (len(tensors["landmarks"]), 2),
     }
     for name, expected in shapes.items():
-        found = getattr(model, name).shape
-        if found != expected:
-            return f"{name} has shape {found}, expected {expected}"
-        if not np.isfinite(getattr(model, name)).all():
+        kind = np.int32 if name in ("triangles", "landmarks") else np.float32
+        if tensors[name].shape != expected or tensors[name].dtype != kind:
+            return f"{name} is {tensors[name].dtype} {tensors[name].shape}, expected {kind.__name__} {expected}"
+        if not np.isfinite(tensors[name]).all():
             return f"{name} holds values that are not finite"
-    if len(model.expression_names) != count:
-        return f"{len(model.expression_names)} expression names for {count} expressions"
-    for name in REGIONS:
-        if name not in model.regions:
-            return f"the region '{name}' is missing"
-    numbers = {"triangles": model.triangles, "landmarks": model.landmarks[:, 1:], **model.regions}
+    if len(names) != count:
+        return f"{len(names)} expression names for {count} expressions"
+    numbers = {name: tensors[name] for name in tensors if name.startswith("region.")}
+    numbers |= {"triangles": tensors["triangles"], "landmarks": tensors["landmarks"][:, 1]}
     for name, ids in numbers.items():
         if ids.size and not (ids.min() >= 0 and ids.max() < vertices):
             return f"{name} names vertices outside 0..{vertices - 1}"
-    points = model.landmarks[:, 0]
+    points = tensors["landmarks"][:, 0]
     if points.size and not (points.min() >= 0 and points.max() < TRACKER_POINTS):
         return f"landmarks name tracker points outside 0..{TRACKER_POINTS - 1}"
     return None
