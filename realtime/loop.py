@@ -55,6 +55,8 @@ class _Drawn:
     sound: AudioChunk
     at: float
     """When the frame's first sample came (s); estimated from when its last one did."""
+    ready: float
+    """When the frame was drawn (s)."""
 
 
 _Item = TypeVar("_Item", _Heard, _Drawn)
@@ -192,8 +194,10 @@ class _Stream(Generic[State]):
             if self._live:
                 self._telemetry.record("wait", started - heard.at)
             pixels, state = await loop.run_in_executor(worker, self._animator.step, heard.drive.samples, state)
-            self._telemetry.record("animate", self._clock.now() - started)
-            await self._drawn.put(_Drawn(VideoFrame(pixels, heard.drive.number), heard.sound, heard.at - span))
+            ready = self._clock.now()
+            self._telemetry.record("animate", ready - started)
+            frame = VideoFrame(pixels, heard.drive.number)
+            await self._drawn.put(_Drawn(frame, heard.sound, heard.at - span, ready))
         self._drawn.close()
 
     async def _present(self) -> None:
@@ -203,14 +207,13 @@ class _Stream(Generic[State]):
             if late is not None:
                 drawn, late = self._leave_sound(late, drawn), None
             if pacer is not None:
-                ready = self._clock.now()
-                decision = pacer.decide(drawn.frame.number, ready)
+                decision = pacer.decide(drawn.frame.number, drawn.ready)
                 if isinstance(decision, Drop):
                     self._telemetry.count("frames_dropped_late")
                     late = drawn
                     continue
                 await self._clock.sleep_until(decision.due)
-                self._telemetry.record("pace", self._clock.now() - ready)
+                self._telemetry.record("pace", self._clock.now() - drawn.ready)
                 self._telemetry.record("delay", self._clock.now() - drawn.at)
             if drawn.frame.number == 0:
                 self._telemetry.note("first_frame_s", self._telemetry.since_start())

@@ -72,7 +72,8 @@ class Pacer:
         self._earliest = min(self._earliest, max(0.0, early))
         if ready >= self._window_end:
             assert self._offset is not None
-            self._offset -= max(0.0, self._earliest - GUARD) / 2
+            excess = max(0.0, self._earliest - GUARD)
+            self._offset -= excess if excess > self._tolerance else excess / 2  # more than a frame is no jitter
             self._begin_window(ready)
 
     def _begin_window(self, ready: float) -> None:

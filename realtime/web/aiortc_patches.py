@@ -30,8 +30,9 @@ from realtime.web.resequencer import Resequencer
 VERSION = "1.16."
 """The releases of aiortc whose private names are known here."""
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-DELAY_MS = 40
-"""How long browsers hold a picture back: about as long as they hold back the sound, so that both stay together."""
+DELAY_MS = 60
+"""How long browsers hold a picture back: as long as Chromium holds back the sound (36 ms, 50 on a busy machine) and we
+its packets (see `realtime.sinks.webrtc.LAG`), so that both are seen and heard together."""
 RATE_CHANGE = 0.3
 """Change of the wanted bit rate for which the encoder starts anew, with a key frame."""
 

@@ -67,9 +67,3 @@ def test_drift_is_followed_for_hours(drift):
     delay = dues(decisions) - ready
     assert delay.min() >= -1e-9
     assert delay.max() < 3 * GUARD
-
-
-def test_shows_in_order():
-    ready = np.arange(3000) / 25 + np.random.default_rng(1).exponential(0.02, 3000)
-    shown = [decision.due for decision in play(np.maximum.accumulate(ready)) if isinstance(decision, Show)]
-    assert np.diff(shown).min() > 0

@@ -126,7 +126,7 @@ def test_browsers_that_know_it_are_told_the_playout_delay(known):
     headers = rtp.HeaderExtensionsMap()
     headers.configure(RTCRtpParameters(headerExtensions=[mid, delay] if known else [mid]))
     written = dict(rtp.unpack_header_extensions(*headers.set(rtp.HeaderExtensions(mid="0"))))
-    assert written == {1: b"0"} | ({9: bytes([0, 0x40, 4])} if known else {})
+    assert written == {1: b"0"} | ({9: bytes([0, 0x60, 6])} if known else {})
     assert headers.get(*headers.set(rtp.HeaderExtensions(mid="0"))).mid == "0"
 
 
