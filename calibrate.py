@@ -89,8 +89,8 @@ def calibrate(
         raise MissingExtraError("calibrate.py", "calibrate") from error
     from models.puppet import check_new
 
-    check_new(out)
     check_clip(video)
+    check_new(out)
     settings = Settings(hashlib.sha256(video.read_bytes()).hexdigest(), effort, face_model, renderer)
     work = working_folder(out, settings)
     with bars() as progress:

@@ -46,7 +46,15 @@ def page(
     from realtime.web.server import serve
 
     chosen = load_puppet(puppet)
-    asyncio.run(serve(lambda: puppeteer(chosen, LIVE_LOOK_AHEAD_MS), host, port, chosen.manifest.name))
+    asyncio.run(
+        serve(
+            lambda: puppeteer(chosen, LIVE_LOOK_AHEAD_MS),
+            host,
+            port,
+            lambda address: print(f"{chosen.manifest.name} waits at {address} (Ctrl-C ends it)", flush=True),
+            chosen.folder / "preview.jpg",
+        )
+    )
 
 
 @app.command()

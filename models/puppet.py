@@ -209,7 +209,8 @@ def _manifest(folder: Path) -> Manifest:
             raise PuppetError(
                 f"{folder} has puppet format {version}, this Marotte reads up to {VERSION}: update Marotte."
             )
-        files: dict[str, dict[str, Any]] = content.pop("files")
+        recorded = content.pop("files")
+        files = {name: recorded.get(name) for name in FILES}
         manifest = Manifest(**content)
         Fraction(manifest.fps)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
@@ -217,7 +218,7 @@ def _manifest(folder: Path) -> Manifest:
     for name in FILES:
         if not (folder / name).is_file():
             raise PuppetError(f"{folder} lacks {name}; restore the puppet or make it again.")
-        if _fingerprint(folder / name) != files.get(name):
+        if _fingerprint(folder / name) != files[name]:
             raise PuppetError(f"{folder / name} was altered since the puppet was made; restore it or make it again.")
     return manifest
 

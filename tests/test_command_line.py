@@ -1,0 +1,36 @@
+"""How the commands end: exit codes and one sentence each, as a shell sees them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["serve.py", "render", "absent.wav", "out.mp4"], "absent.wav"),
+        (["serve.py", "render", "models/bundled/hello.wav", "nowhere/out.mp4"], "no folder nowhere"),
+        (["serve.py", "render", "models/bundled/hello.wav", "out.mp4", "--puppet", "absent"], "absent is not a puppet"),
+        (["serve.py", "--host", "0.0.0.0"], "for this machine only"),
+        (["serve.py", "render", "--colour"], "No such option"),
+        (["calibrate.py", "absent.mp4", "--out", "puppets/x"], "--consent"),
+        (["calibrate.py", "absent.mp4", "--out", "puppets/x", "--consent", "It is me"], "absent.mp4"),
+        (["calibrate.py", "models/bundled/hello.wav", "--out", "puppets/x", "--consent", "It is me"], "hello.wav"),
+        (["calibrate.py", "README.md", "--out", "puppets/x", "--consent", "It is me"], "README.md"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_the_user_can_fix_is_one_sentence_and_exit_code_2(words: list[str], sentence: str):
+    done = command(*words)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (ROOT / "puppets" / "x").exists()
