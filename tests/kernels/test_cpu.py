@@ -1,0 +1,20 @@
+"""What is particular to the CPU passes; what they draw is tested with the rasterizer."""
+
+import numpy as np
+from meshes import see, sphere
+
+from kernels import cpu
+from kernels.shading import DEFINITION
+
+
+def test_the_file_cache_knows_which_shading_it_compiled():
+    points, triangles = sphere(60)
+    context = cpu.Context(8, 8, triangles, True)
+    context.draw(see(points, 0, 8, 8), np.ones((len(points), 1), np.float32), np.empty((8, 8, 1), np.float32), 0)
+    for kernel in (cpu.snap, cpu.scatter, cpu._resolve_floats):
+        assert all(f"default={DEFINITION}" in str(signature) for signature in kernel.signatures)
+
+
+def test_other_threads_run_meanwhile():
+    for kernel in (cpu.snap, cpu.scatter, cpu._resolve_floats, cpu._resolve_bytes):
+        assert kernel.targetoptions["nogil"]
