@@ -27,7 +27,6 @@ def write(
     `dynamic` names the axes that may vary: {"samples": {1: "length"}}. Weights lie inside the one file; nothing
     half-written is left under `path`.
     """
-    temporary = path.with_name(f".{path.name}.part")
     program = torch.onnx.export(
         network.eval(),
         tuple(inputs.values()),
@@ -38,7 +37,13 @@ def write(
         dynamo=True,
         verbose=False,
     )
+    save(program, path)
+
+
+def save(program: torch.onnx.ONNXProgram | None, path: Path) -> None:
+    """Write an exported program with its weights inside; nothing half-written is left under `path`."""
     assert program is not None
+    temporary = path.with_name(f".{path.name}.part")
     program.save(temporary, external_data=False)
     os.replace(temporary, path)
 

@@ -3,8 +3,8 @@
 Letters: B batch, T hops of 10 ms. A hop's window (25 ms) ends with the hop, so nothing is heard ahead of time.
 
 A band counts in decibels over a floor that lies FLOOR below what it has in speech of the present loudness. So features
-do not change with the gain of the microphone, and silence is exactly zero. A further feature, presence, says how much is
-heard at all: 0 in silence, 1 in speech. It stands in for the biases that the networks behind do without.
+do not change with the gain of the microphone, and silence is exactly zero. A further feature, presence, says how much
+is heard at all: 0 in silence, 1 in speech. It stands in for the biases that the networks behind do without.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ State = dict[str, Tensor]
 
 
 def mel_filters() -> Float32[NDArray[np.float32], "bins bands"]:
-    """Triangles of unit height, evenly spaced on the mel scale (O'Shaughnessy 1987), over the bins of the window's DFT."""
+    """Triangles of unit height, evenly spaced on the mel scale (O'Shaughnessy 1987), over the bins of the DFT."""
     mel = np.linspace(_mel(LOWEST), _mel(HIGHEST), BANDS + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     bins = np.arange(WINDOW // 2 + 1)[:, None] * SAMPLE_RATE / WINDOW
@@ -60,6 +60,11 @@ def _mel(hertz: float) -> float:
 
 class AudioEncoder(nn.Module):
     """Sound to features, with its memory as a value (all zeros: a silent past)."""
+
+    cosine: Tensor
+    sine: Tensor
+    filters: Tensor
+    spectrum: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,9 +82,7 @@ class AudioEncoder(nn.Module):
         """Memory of a stream that has heard nothing."""
         return {"samples": torch.zeros(1, WINDOW - HOP), "loudness": torch.zeros(1, MEMORY + SMOOTHING - 2)}
 
-    def decibels(
-        self, samples: Float[Tensor, "B samples"], state: State
-    ) -> tuple[Float[Tensor, "B bands T"], State]:
+    def decibels(self, samples: Float[Tensor, "B samples"], state: State) -> tuple[Float[Tensor, "B bands T"], State]:
         """Band powers in dB against the present loudness, before the floor is applied.
 
         Args:
@@ -100,7 +103,7 @@ class AudioEncoder(nn.Module):
         return level - (QUIETEST + self._reference(history))[:, None], after
 
     def features(self, decibels: Float[Tensor, "B bands T"]) -> Float[Tensor, "B features T"]:
-        """Floor, centre and scale: all zero for silence; in speech bands spread around zero and presence is PRESENCE."""
+        """Floor, centre and scale: zero for silence; in speech bands lie around zero and presence at PRESENCE."""
         over = ((decibels - self.spectrum + FLOOR) / DECIBELS).clamp_min(0.0)
         presence = torch.tanh(over.mean(1, keepdim=True))
         return torch.cat([over - FLOOR / DECIBELS * presence, PRESENCE * presence], 1)

@@ -65,7 +65,7 @@ class Trunk(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Memory of each convolution after silence."""
-        inputs = [self.entry.in_channels // self.members, *(block.in_channels for block in self.blocks)]
+        inputs = [FEATURES] + [self.entry.out_channels] * len(self.blocks)
         shapes = zip(inputs, self.lengths, strict=True)
         return {f"trunk{i}": torch.zeros(batch, width, length) for i, (width, length) in enumerate(shapes)}
 
@@ -102,6 +102,10 @@ class LinearPath(nn.Module):
 class ExpressionNet(nn.Module):
     """The network that is shipped: members averaged, linear paths folded into one."""
 
+    decode: Tensor
+    gap: Tensor
+    part: Tensor
+
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
@@ -112,6 +116,10 @@ class ExpressionNet(nn.Module):
         self.linear = LinearPath(size)
         self.register_buffer("decode", torch.zeros(size.components, size.coefficients))
         """Lip components (standardised) -> coefficients."""
+        self.register_buffer("gap", torch.zeros(size.components))
+        """Lip components -> opening of the inner lips against the mouth at rest."""
+        self.register_buffer("part", torch.zeros(size.components))
+        """How lips part by one unit of `gap`."""
 
     @staticmethod
     def look_ahead(index: int) -> int:
@@ -146,8 +154,10 @@ class ExpressionNet(nn.Module):
         """
         features, after = self.encoder(samples, state)
         components, memory = self.components(features, state)
-        chosen = components[0].index_select(0, look_ahead.reshape(1))[0]
-        return chosen.T @ self.decode, after | memory
+        chosen = components[0].index_select(0, look_ahead.reshape(1))[0].T
+        # Lips that meet do not pass through one another.
+        overlap = torch.relu(-(chosen * self.gap).sum(1, keepdim=True))
+        return (chosen + overlap * self.part) @ self.decode, after | memory
 
     def step(self, samples: Float[Tensor, "1 samples"], state: State, look_ahead: int) -> tuple[Tensor, State]:
         """`forward` without gradients, for use outside an engine."""

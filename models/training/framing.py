@@ -14,10 +14,11 @@ from jaxtyping import Float, Float32, Int32
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from models.camera import Camera, Crop, project, transform
+from models.camera import Crop, project, transform
 from models.errors import FaceModelError
 from models.face_model import FaceModel
 from models.renderer_format import SIZE
+from models.training.fit_face import FaceFit
 
 UPPER_LIP, LOWER_LIP = 13, 14
 """Tracker points in the middle of the inner lips."""
@@ -25,11 +26,11 @@ WIDE_OPEN_CM = 3.0
 """Between the lips; speech stays under it."""
 CORNERS = 64
 """Of the hole's outline."""
-RIM = 1.06
+RIM = 1.12
 """The hole against the projected lower face: room for the blend and for what the fit misses."""
-THROAT = 0.30
+THROAT = 0.25
 """How much further it goes below the chin, where the throat moves with the jaw."""
-CONTEXT = 1.28
+CONTEXT = 1.24
 """The crop's side against the hole's: the real pixels around it tell the renderer about light and place."""
 LARGEST_SCALE = 2.0
 """Enlarging more would only spend time: the detail is not there."""
@@ -54,14 +55,10 @@ class Framing:
         return Crop(*self.crop[n].tolist())
 
 
-def frame_lower_face(
-    face: FaceModel,
-    camera: Camera,
-    expression: Float32[NDArray[np.float32], "N K"],
-    rotation: Float32[NDArray[np.float32], "N 3"],
-    translation: Float32[NDArray[np.float32], "N 3"],
-) -> Framing:
-    """Plan crop and hole for a clip whose every frame has been fitted (gaps filled)."""
+def frame_lower_face(fit: FaceFit) -> Framing:
+    """Plan crop and hole for a fitted clip."""
+    face, camera, expression = fit.face, fit.camera, fit.expression
+    rotation, translation = fit.rotation, fit.translation
     region = face.regions["lower_face"]
     part = face.shape(None, np.stack([parted_lips(face, 0.0), parted_lips(face, WIDE_OPEN_CM)]))[:, region]
     centre = np.empty((len(expression), 2))

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Int32, UInt8
 from numpy.typing import NDArray
 
-from models.camera import Camera
 from models.conditioning import Conditioner, cut, hole_mask
 from models.errors import VideoError
-from models.face_model import FaceModel
 from models.renderer_format import CHANNELS, SIZE
+from models.training.fit_face import FaceFit
 from models.training.framing import Framing
 
 PARTNERS = 16
@@ -30,11 +29,7 @@ APART = 5
 def prepare(
     folder: Path,
     pictures: Iterable[UInt8[NDArray[np.uint8], "H W 3"]],
-    face: FaceModel,
-    camera: Camera,
-    expression: Float32[NDArray[np.float32], "N K"],
-    rotation: Float32[NDArray[np.float32], "N 3"],
-    translation: Float32[NDArray[np.float32], "N 3"],
+    fit: FaceFit,
     framing: Framing,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -45,8 +40,8 @@ def prepare(
     Raises:
         VideoError: the clip has fewer frames than the fit.
     """
-    count = len(expression)
-    conditioner = Conditioner(face, camera)
+    count = len(fit.expression)
+    conditioner = Conditioner(fit.face, fit.camera)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
 
@@ -59,7 +54,7 @@ def prepare(
         done = 0
         for n, picture in zip(range(count), pictures, strict=False):
             crop = framing.crop_at(n)
-            faces[n] = conditioner.face(expression[n], rotation[n], translation[n], crop)
+            faces[n] = conditioner.face(fit.expression[n], fit.rotation[n], fit.translation[n], crop)
             photos[n] = cut(picture, crop)
             masks[n] = hole_mask(framing.hole[n])
             done = n + 1

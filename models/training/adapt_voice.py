@@ -1,0 +1,274 @@
+"""Adapt the universal voice network to one person, from the sound and the fitted expressions of one clip, in seconds.
+
+What is learned is linear, and is folded into the network's own weights: how the person's lips follow the universal
+lip components, plus a ridge correction on the features heard. It must beat the universal network on parts of the clip
+that it was not fitted on; otherwise only the size of the motion is taken over.
+
+Letters: N video frames, T hops, D look-aheads, R lip components, K coefficients of the universal face model, P of the
+person's.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64
+from numpy.typing import NDArray
+
+from models.expression_net import DIAL, ExpressionNet
+from models.face_model import FaceModel
+from models.puppet import VoiceMap
+from models.training.expression_data import LipMetric, Recording, Signal, on_sound_clock
+from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, speech_mean, windows
+
+JUDGED = DIAL.index(80)
+"""Look-ahead at which the adaptation is judged against the universal network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that decides the outcome."""
+
+    amplitude: float = 0.85
+    """Spread of the mouth's opening that is aimed at, as a share of the person's."""
+    largest_gain: float = 2.2
+    penalties: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    """Of the ridge correction; chosen on held-out blocks."""
+    blocks: int = 5
+    """Contiguous parts of the clip; each is predicted from the others."""
+    margin: int = 50
+    """Hops left out at both sides of a held-out block."""
+    closed_share: float = 0.08
+    """Of the clip, the most closed frames: the person's mouth at rest."""
+    reach_ms: int = 300
+    """How far sound and picture of the clip may lie apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Agreement of the mouth's opening with the person's, on blocks not fitted on."""
+
+    r: float
+    amplitude: float
+    """Spread as a share of the person's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """A network and a map that belong together, and how well they do."""
+
+    net: ExpressionNet
+    voice: VoiceMap
+    adapted: bool
+    """Whether more than the size of the motion was learned."""
+    mouth_late_ms: int
+    """By how much the mouth lags the sound in the clip; corrected."""
+    universal: dict[int, Score]
+    """By look-ahead in ms."""
+    personal: dict[int, Score]
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """The clip in the universal network's terms."""
+
+    features: Float32[NDArray[np.float32], "features T"]
+    universal: Float32[NDArray[np.float32], "D R T"]
+    target: Float32[NDArray[np.float32], "T1 R"]
+    valid: NDArray[np.bool_]
+    gap: Float64[NDArray[np.float64], " R"]
+
+
+def transfer(universal: FaceModel, face: FaceModel) -> Float64[NDArray[np.float64], "P K"]:
+    """Coefficients of one face model that move the tracker's points as the other's do, lips counting most."""
+    if face.expression.shape == universal.expression.shape and np.allclose(face.expression, universal.expression):
+        return np.eye(len(face.expression))
+    vertex, target = dict(universal.landmarks.tolist()), dict(face.landmarks.tolist())
+    points = sorted(vertex.keys() & target.keys())
+    lips = set(face.regions["lips"].tolist())
+    weight = np.array([3.0 if target[p] in lips else 1.0 for p in points])[:, None]
+    goal = (universal.expression[:, [vertex[p] for p in points]] * weight).reshape(len(universal.expression), -1)
+    basis = (face.expression[:, [target[p] for p in points]] * weight).reshape(len(face.expression), -1)
+    basis = basis.astype(np.float64)
+    gram = basis @ basis.T
+    return np.linalg.solve(gram + 1e-2 * np.trace(gram) / len(gram) * np.eye(len(gram)), basis @ goal.T)
+
+
+def adapt(
+    net: ExpressionNet,
+    universal: FaceModel,
+    face: FaceModel,
+    sound: Signal,
+    expression: Float32[NDArray[np.float32], "N P"],
+    valid: NDArray[np.bool_],
+    fps: Fraction,
+    config: Config | None = None,
+) -> Adaptation:
+    """Adapt to a clip.
+
+    Args:
+        net: the universal network; not changed.
+        universal: the face model of its coefficients.
+        face: the person's.
+        sound: of the clip, 16 kHz, sample 0 at frame 0.
+        expression: fitted to the clip, frame by frame, in the person's model.
+        valid: frames with a good fit.
+        fps: of the clip.
+        config: choices; None for the usual ones.
+    """
+    config = config or Config()
+    metric = LipMetric.of(face)
+    moved = net.decode.double().numpy() @ transfer(universal, face).T  # R, P
+    projection = metric.form @ moved.T @ np.linalg.inv(moved @ metric.form @ moved.T)
+    median = np.median(expression[valid], 0)
+    scores = ((expression - median) @ projection).astype(np.float32)
+    gap = moved @ metric.gap
+    opening = scores @ gap
+    closed = valid & (opening <= np.quantile(opening[valid], config.closed_share))
+    rest = scores[closed].mean(0)
+
+    features, components = hear(net, sound)
+    late = _mouth_late(components[JUDGED].T @ gap, opening, float(fps), config.reach_ms)
+    clip = on_sound_clock(Recording("", "", late), sound, scores - rest, valid, fps)
+    count = len(clip.valid) - 1
+    person = _Person(features[:, :count], components[:, :, :count], clip.expression, clip.valid, gap)
+
+    personal = _Fit(person, net, config)
+    best = min(config.penalties, key=personal.error)
+    plain = personal.held_out(None)
+    fitted = personal.held_out(best)
+    adapted = _score(person, fitted, JUDGED).r > _score(person, plain, JUDGED).r
+    chosen = fitted if adapted else plain
+    new = personal.folded(best if adapted else None)
+    gain = np.array(
+        [min(config.amplitude / max(_score(person, chosen, d).amplitude, 1e-3), config.largest_gain) for d in _dials()]
+    )
+    amplify(new, gain, speech_mean(new, sound))
+    new.gap.copy_(torch.from_numpy(gap))
+    new.part.copy_(new.part / (new.part @ new.gap))
+    voice = VoiceMap(
+        gain=transfer(universal, face).astype(np.float32), offset=(median + rest @ moved).astype(np.float32)
+    )
+    return Adaptation(
+        net=new,
+        voice=voice,
+        adapted=adapted,
+        mouth_late_ms=round(late * 1000),
+        universal={DIAL[d]: _score(person, components[:, :, :count], d) for d in _dials()},
+        personal={DIAL[d]: _score(person, chosen * gain[:, None, None], d) for d in _dials()},
+    )
+
+
+class _Fit:
+    """Regressions of the person's components, over the whole clip and over each held-out block."""
+
+    def __init__(self, person: _Person, net: ExpressionNet, config: Config) -> None:
+        self._person, self._net = person, net
+        count = person.features.shape[1]
+        edges = np.linspace(0, count, config.blocks + 1).astype(int)
+        self._blocks = [np.arange(a, b) for a, b in pairwise(edges)]
+        self._scale: list[float] = []
+        self._inputs: list[NDArray[np.float32]] = []
+        self._whole: list[Regression] = []
+        self._parts: list[list[Regression]] = []
+        for d in _dials():
+            x, y, counts = self._rows(d)
+            self._inputs.append(x)
+            self._whole.append(_sums(x, y, counts))
+            parts = []
+            for block in self._blocks:
+                near = np.zeros(count, np.bool_)
+                near[max(block[0] - config.margin, 0) : block[-1] + 1 + config.margin] = True
+                parts.append(_sums(x, y, counts & near))
+            self._parts.append(parts)
+
+    def _rows(self, d: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Inputs (universal components, then features), what the universal ones miss, and which hops count."""
+        person = self._person
+        own = person.universal[d].T
+        target, counts = shifted(person.target, DELAYS[d]), shifted(person.valid, DELAYS[d])
+        counts[: DELAYS[d]] = False
+        scale = float((own[counts] * target[counts]).sum() / (own[counts] ** 2).sum())
+        self._scale.append(scale)
+        inputs = np.concatenate([own, windows(person.features, DELAYS[d], self._net.size.past)], 1)
+        return inputs, target - scale * own, counts
+
+    def held_out(self, penalty: float | None) -> Float64[NDArray[np.float64], "D R T"]:
+        """Each block as predicted from the others; without a penalty only the size is fitted."""
+        out = np.stack([s * u for s, u in zip(self._scale, self._person.universal, strict=True)]).astype(np.float64)
+        if penalty is not None:
+            for d in _dials():
+                for block, part in zip(self._blocks, self._parts[d], strict=True):
+                    weights = self._whole[d].without(part).solve(penalty)
+                    out[d][:, block] += (self._inputs[d][block] @ weights).T
+        return out
+
+    def error(self, penalty: float) -> float:
+        """Squared lip error on held-out blocks at the look-ahead that is judged."""
+        person, delay = self._person, DELAYS[JUDGED]
+        counts = shifted(person.valid, delay)
+        miss = self.held_out(penalty)[JUDGED].T - shifted(person.target, delay)
+        return float((miss[counts] ** 2).sum())
+
+    def folded(self, penalty: float | None) -> ExpressionNet:
+        """A copy of the network with the correction in its weights."""
+        net, size = copy.deepcopy(self._net), self._net.size
+        with torch.no_grad():
+            for d in _dials():
+                rows = slice(d * size.components, (d + 1) * size.components)
+                mixing = self._scale[d] * np.eye(size.components)
+                extra = np.zeros_like(net.linear.taps.weight[rows].numpy())
+                if penalty is not None:
+                    weights = self._whole[d].solve(penalty)
+                    mixing = mixing + weights[: size.components].T
+                    extra = as_taps(weights[size.components :], size)
+                mix = torch.from_numpy(mixing).float()
+                net.head.weight[rows] = torch.einsum("ij,jck->ick", mix, net.head.weight[rows])
+                net.linear.taps.weight[rows] = torch.einsum("ij,jck->ick", mix, net.linear.taps.weight[rows])
+                net.linear.taps.weight[rows] += torch.from_numpy(extra)
+        return net
+
+
+def _sums(x: NDArray[np.float32], y: NDArray[np.float32], counts: NDArray[np.bool_]) -> Regression:
+    sums = Regression()
+    sums.add(x[counts], y[counts], float(counts.sum()))
+    return sums
+
+
+def _dials() -> range:
+    return range(len(DIAL))
+
+
+def _score(person: _Person, components: NDArray[np.floating], d: int) -> Score:
+    """Agreement of the opening at one look-ahead."""
+    counts = shifted(person.valid, DELAYS[d])
+    counts[: DELAYS[d]] = False
+    said = (components[d].T @ person.gap)[counts]
+    true = (shifted(person.target, DELAYS[d]) @ person.gap)[counts]
+    if said.std() < 1e-9 or true.std() < 1e-9:
+        return Score(0.0, 0.0)
+    return Score(float(np.corrcoef(said, true)[0, 1]), float(said.std() / true.std()))
+
+
+def _mouth_late(said: NDArray[np.floating], opening: NDArray[np.floating], fps: float, reach_ms: int) -> float:
+    """Seconds by which the mouth in the picture lags the sound: where the universal opening fits best.
+
+    Zero where nothing stands out: a wrong shift is worse than none.
+    """
+    steps = np.arange(-reach_ms, reach_ms + 1, 10)
+    time = np.arange(len(opening)) / fps
+    fits = []
+    for step in steps:
+        # Row h of `said` is the face at 10 ms * (h + 1) - look-ahead on the sound's clock.
+        hop = (time - step / 1000) * 100 + DELAYS[JUDGED] - 1
+        inside = (hop >= 0) & (hop <= len(said) - 1)
+        guess = np.interp(hop[inside], np.arange(len(said)), said)
+        fits.append(np.corrcoef(guess, opening[inside])[0, 1] if guess.std() > 1e-9 else 0.0)
+    best = int(np.argmax(fits))
+    stands_out = fits[best] > 0.3 and fits[best] > fits[len(steps) // 2] + 0.03
+    return float(steps[best]) / 1000 if stands_out else 0.0

@@ -1,0 +1,122 @@
+"""What one training step of the voice network sees: pieces of recordings, and of sounds without speech.
+
+Letters: B batch, T hops, D look-aheads, R lip components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.audio_encoder import BANDS, AudioEncoder
+from models.training.expression_data import Clip, Signal, decibels
+from models.training.expression_sounds import idle_sound, in_room, with_noise
+from models.training.linear_path import DELAYS
+from models.training.lip_basis import Basis, clip_scores
+
+CLOSING = 15
+"""Hops that a mouth may take to close after the last sound."""
+WARM = 40
+"""Hops until the network's memory is filled, in a piece from the middle of a recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Sound with what the face shall do: row k of `target` belongs to hop boundary k."""
+
+    decibels: Float32[NDArray[np.float32], "bands T"]
+    target: Float32[NDArray[np.float32], "T1 R"]
+    counts: NDArray[np.bool_]
+    """Rows of the target that are known."""
+
+
+def spoken_streams(
+    clip: Clip, basis: Basis, encoder: AudioEncoder, copies: int, rng: np.random.Generator
+) -> list[Stream]:
+    """A recording as it is, and copies with noise, every second one also in a room."""
+    scores = clip_scores(clip, basis.encode)
+    target = scores / np.sqrt((scores[clip.valid] ** 2).sum(1).mean()) - basis.rest
+    sounds = [clip.sound]
+    for i in range(copies):
+        sound = in_room(clip.sound, rng) if i % 2 else clip.sound
+        sounds.append(with_noise(sound, rng, rng.uniform(8, 30)))
+    return [Stream(decibels(sound, encoder), target.astype(np.float32), clip.valid) for sound in sounds]
+
+
+def idle_stream(speech: Signal, components: int, encoder: AudioEncoder, rng: np.random.Generator) -> Stream:
+    """Nobody speaks, or nobody does any more: the mouth is at rest."""
+    sound, start = idle_sound(speech, rng)
+    view = decibels(sound, encoder)
+    rows = view.shape[1] + 1
+    counts = np.arange(rows) >= (start + CLOSING if start else 0)
+    return Stream(view, np.zeros((rows, components), np.float32), counts)
+
+
+def augment(view: Float[Tensor, "B bands T"], generator: torch.Generator) -> Float[Tensor, "B bands T"]:
+    """Other voices and microphones: loudness, tilt, a bend, formants moved by up to 8 %, a few bands lost."""
+    batch = len(view)
+
+    def uniform(low: float, high: float) -> Float[Tensor, "B 1 1"]:
+        return low + (high - low) * torch.rand(batch, 1, 1, generator=generator)
+
+    band = torch.linspace(-1, 1, BANDS)[None, :, None]
+    position = ((band + 1) / 2 * (BANDS - 1) * uniform(0.92, 1.08)).clamp(0, BANDS - 1.001)
+    below = position.floor()
+    weight = position - below
+    index = below.long().expand_as(view)
+    view = view.gather(1, index) * (1 - weight) + view.gather(1, index + 1) * weight
+    view = view + uniform(-4, 3) + uniform(-6, 6) * band + uniform(-4, 4) * (band**2 - 0.33)
+    lost = (band - uniform(-1.5, 1.5)).abs() < uniform(0, 0.15)
+    return view - 25.0 * lost
+
+
+class Sampler:
+    """Draws pieces: people by weight, nobody by `idle_share`."""
+
+    def __init__(
+        self,
+        spoken: Sequence[Sequence[Stream]],
+        weights: Sequence[float],
+        idle: Sequence[Stream],
+        idle_share: float,
+        hops: int,
+        seed: int,
+    ) -> None:
+        self._spoken, self._idle, self._idle_share, self._hops = spoken, idle, idle_share, hops
+        self._weights = np.array(weights) / sum(weights)
+        self._rng = np.random.default_rng(seed)
+
+    def __call__(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Views [B, bands, T], targets [B, D, R, T] and weights [B, D, T]."""
+        pieces = [self._piece() for _ in range(batch)]
+        views, targets, counts = (torch.from_numpy(np.stack(part)) for part in zip(*pieces, strict=True))
+        return views, targets, counts
+
+    def _piece(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        rng, hops = self._rng, self._hops
+        if rng.random() < self._idle_share:
+            stream = self._idle[int(rng.integers(len(self._idle)))]
+        else:
+            copies = self._spoken[int(rng.choice(len(self._spoken), p=self._weights))]
+            stream = copies[int(rng.integers(len(copies)))]
+        length = stream.decibels.shape[1]
+        start = int(rng.integers(0, max(length - hops, 0) + 1))
+        stop = min(start + hops, length)
+        view = np.full((BANDS, hops), -200.0, np.float32)
+        view[:, : stop - start] = stream.decibels[:, start:stop]
+        target = np.zeros((len(DELAYS), stream.target.shape[1], hops), np.float32)
+        counts = np.zeros((len(DELAYS), hops), np.float32)
+        hop = np.arange(start, stop)
+        warm = WARM if start else 0
+        for d, delay in enumerate(DELAYS):
+            row = hop + 1 - delay
+            known = np.clip(row, 0, None)
+            target[d, :, : stop - start] = stream.target[known].T
+            counts[d, : stop - start] = stream.counts[known] & (row >= 0) & (hop >= start + warm)
+        return view, target, counts

@@ -1,0 +1,78 @@
+"""Sounds made worse, and sounds in which nobody speaks; all synthetic, from a generator of random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+from numpy.typing import NDArray
+
+from models.audio_encoder import HOP, SAMPLE_RATE
+from models.training.expression_data import Signal
+
+
+def with_noise(sound: Signal, rng: np.random.Generator, decibels_below: float) -> Signal:
+    """Add coloured noise so much quieter than the sound's loud parts."""
+    noise = coloured_noise(len(sound), rng)
+    loud = np.sqrt((sound.astype(np.float64) ** 2).mean() + 1e-12)
+    return (sound + noise * (loud * 10 ** (-decibels_below / 20))).astype(np.float32)
+
+
+def in_room(sound: Signal, rng: np.random.Generator) -> Signal:
+    """Reverberation as decaying noise (Polack's model; 0.15 to 0.6 s to -60 dB), through a dull or thin line."""
+    seconds = rng.uniform(0.15, 0.6)
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / seconds) * rng.uniform(0.02, 0.08)
+    tail[0] = 1.0
+    size = len(sound) + len(tail)
+    response = np.fft.rfft(tail, size)
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    low, high = rng.uniform(60, 300), rng.uniform(3000, 8000)
+    line = 1 / (1 + (low / np.maximum(hertz, 1)) ** 4) / (1 + (hertz / high) ** 8)
+    wet = np.fft.irfft(np.fft.rfft(sound, size) * response * line, size)[: len(sound)]
+    return wet.astype(np.float32)
+
+
+def coloured_noise(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64], " count"]:
+    """Noise of unit power whose spectrum falls by 0 to 9 dB per octave, with a hum now and then."""
+    hertz = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
+    shape = np.maximum(hertz, 40.0) ** (-rng.uniform(0, 1.5))
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) * shape, count)
+    noise /= noise.std() + 1e-12
+    if rng.random() < 0.3:
+        hum = rng.choice([50.0, 60.0]) * 2 * np.pi / SAMPLE_RATE * np.arange(count)
+        noise += rng.uniform(0.2, 1.0) * sum(np.sin(k * hum + rng.uniform(0, 6)) / k for k in range(1, 8))
+    return noise
+
+
+def knocks(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64], " count"]:
+    """Keys and knocks: short decaying bursts, 1 to 7 a second, peak power about 1."""
+    out = np.zeros(count)
+    length = int(0.06 * SAMPLE_RATE)
+    for start in rng.integers(0, max(count - length, 1), max(1, int(rng.uniform(1, 7) * count / SAMPLE_RATE))):
+        decay = np.exp(-np.arange(length) / (rng.uniform(0.002, 0.015) * SAMPLE_RATE))
+        out[start : start + length] += coloured_noise(length, rng) * decay * rng.uniform(0.3, 1.0)
+    return out
+
+
+def idle_sound(speech: Signal, rng: np.random.Generator, seconds: float = 6.0) -> tuple[Signal, int]:
+    """A stream in which nobody speaks at the end: sometimes speech before, then noise, knocks or nothing.
+
+    Returns:
+        The sound and the hop at which the silence starts.
+    """
+    count = int(seconds * SAMPLE_RATE)
+    kind = rng.choice(["noise", "knocks", "both", "nothing"], p=[0.4, 0.25, 0.25, 0.1])
+    noise = np.zeros(count)
+    if kind in ("noise", "both"):
+        noise += coloured_noise(count, rng) * 10 ** (rng.uniform(-75, -35) / 20)
+    if kind in ("knocks", "both"):
+        noise += knocks(count, rng) * 10 ** (rng.uniform(-50, -20) / 20)
+    before = 0
+    if rng.random() < 0.6:
+        before = int(rng.uniform(0.2, 0.5) * count) // HOP * HOP
+        start = rng.integers(0, max(len(speech) - before, 1))
+        piece = speech[start : start + before]
+        fade = np.minimum(1, np.arange(len(piece))[::-1] / (0.05 * SAMPLE_RATE))
+        noise[: len(piece)] += piece * fade * 10 ** (rng.uniform(-10, 0) / 20)
+        before = len(piece) // HOP
+    return noise.astype(np.float32), before
