@@ -190,12 +190,11 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
     )
     if not (work / "fit.png").exists():
         overlay_sheet(work / "fit.png", read_frames(video, info=probe(video)), fitted)
-    motion = (fitted.face, fitted.camera, fitted.expression, fitted.rotation, fitted.translation)
-    framing = frame_lower_face(*motion)
+    framing = frame_lower_face(fitted)
     prepared = work / "prepared"
     if not prepared.exists():
         frames = read_frames(video, info=probe(video))
-        prepare(prepared, frames, *motion, framing, stage(progress, "Drawing the training data"))
+        prepare(prepared, frames, fitted, framing, stage(progress, "Drawing the training data"))
     if not (work / "renderer.onnx").exists():
         plan = Plan(minutes=minutes(settings.effort), kind=settings.renderer.value, held_out=HELD_OUT)
         show = stage(progress, "Training the renderer")

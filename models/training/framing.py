@@ -113,7 +113,7 @@ def _reach(
         return np.where(speed > 1e-9, np.abs(distance) / speed, np.inf).min(axis=1)
 
 
-def _crops(hole: Float[np.ndarray, "N P 2"], px_per_cm: NDArray[np.float32]) -> Float32[NDArray[np.float32], "N 3"]:
+def _crops(hole: Float[np.ndarray, "N P 2"], px_per_cm: Float[np.ndarray, "N"]) -> Float32[NDArray[np.float32], "N 3"]:
     """Squares that hold the holes, follow the head slowly and do not breathe when it turns or speaks."""
     low, high = hole.min(axis=1), hole.max(axis=1)
     in_cm = np.quantile((high - low).max(axis=1) / px_per_cm, 0.9)
