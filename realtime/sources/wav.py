@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class WavSource:
         self._clock = clock
         self._closed = False
         self._samples = _read(path)
+        self.seconds = _seconds(path)
+        """How long the sound is, by what the file says of itself; None if it says nothing."""
         first = next(self._samples, None)
         if first is None:
             raise InputError(f"{path} has no sound in it: its audio stream is empty.")
@@ -75,6 +78,14 @@ class WavSource:
             waiting = waiting[whole:]
         await clock.sleep_until(origin + (start + len(waiting)) / SAMPLE_RATE)
         yield AudioChunk(waiting, start)
+
+
+def _seconds(path: Path) -> float | None:
+    import av
+
+    with suppress(av.FFmpegError, OSError), av.open(str(path)) as container:
+        return container.duration / av.time_base if container.duration else None
+    return None
 
 
 def _read(path: Path) -> Iterator[Samples]:

@@ -65,6 +65,11 @@ def test_one_sample_is_sound(tmp_path):
     assert len(read(write_sound(tmp_path / "voice.wav", np.ones((1, 1), np.float32), 16_000))) == 1
 
 
+def test_how_long_it_is(tmp_path):
+    path = write_sound(tmp_path / "voice.wav", tone(2.5, 44_100)[None], 44_100)
+    assert WavSource(path).seconds == pytest.approx(2.5, abs=1e-3)
+
+
 def test_real_time_comes_in_even_blocks(tmp_path):
     path = write_sound(tmp_path / "voice.wav", tone(2.005, 44_100)[None], 44_100)
 
