@@ -30,15 +30,16 @@ def resample(source: Array, out: Array, x: float, y: float, scale: float) -> Non
     right = max(min(end, width), left + 1)
     rows = source.reshape(height, width * channels)[:, left * channels : right * channels]
     line = np.empty((right - left) * channels, np.float32)
-    pixels = np.zeros((end - begin, 4), np.float32)  # four numbers fit one register, three do not
+    pixels = np.empty((end - begin, 4), np.float32)  # four numbers fit one register, three do not
     for i in range(out.shape[0]):
-        line[:] = 0
+        for k in range(len(line)):
+            line[k] = 0
         for t in range(row_weights.shape[1]):
             _add(line, rows[min(max(first_row[i] + t, 0), height - 1)], row_weights[i, t])
         for k in range(end - begin):
             start = (min(max(begin + k, left), right - 1) - left) * channels
-            for c in range(channels):
-                pixels[k, c] = line[start + c]
+            for c in range(4):
+                pixels[k, c] = line[start + c] if c < channels else 0
         for j in range(out.shape[1]):
             red = green = blue = alpha = np.float32(0)
             for t in range(column_weights.shape[1]):
@@ -61,10 +62,13 @@ def _taps(count: int, origin: float, scale: float) -> tuple[Array, Array]:
     weights = np.empty((count, int(np.ceil(4 * stretch))), np.float32)
     for i in range(count):
         centre = origin + (i + 0.5) / scale
+        total = np.float32(0)
         first[i] = int(np.floor(centre - 2 * stretch + 0.5))
         for t in range(weights.shape[1]):
             weights[i, t] = _keys(abs(first[i] + t + 0.5 - centre) / stretch)
-        weights[i] /= weights[i].sum()
+            total += weights[i, t]
+        for t in range(weights.shape[1]):
+            weights[i, t] /= total
     return first, weights
 
 
