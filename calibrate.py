@@ -200,7 +200,9 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
         show = stage(progress, "Training the renderer")
         renderer = train(prepared, work, plan, report=lambda at: show(round(1000 * at.share), 1000))
         write_renderer(renderer, work / "renderer.onnx")
-    done = Calibration(video, fitted, framing, work / "renderer.onnx", settings.renderer.value, model, HELD_OUT)
+    done = Calibration(
+        video, fitted, framing, work / "renderer.onnx", settings.renderer.value, model, work / "fit.png", HELD_OUT
+    )
     voice = assemble(done, out, consent, stage(progress, "Redrawing what was held out"))
     at = voice.personal[80]
     progress.print(f"Voice: mouth opening on parts held out r {at.r:.2f}, amplitude ×{at.amplitude:.2f}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from export.engine import load
-from export.onnx_file import write_expression
+from export.expression_file import write_expression
 from models.background import Frame, write_background
 from models.expression_net import ExpressionNet
 from models.face_model import FaceModel
@@ -22,13 +21,10 @@ from models.puppet import Manifest, Track, new_puppet
 from models.training.adapt_voice import Adaptation, adapt
 from models.training.fit_face import FaceFit
 from models.training.framing import Framing
-from models.training.overlay import overlay_sheet
-from models.video import probe, read_frames, read_sound
+from models.video import read_frames, read_sound
 
 BACKGROUND_S = 30
 """Of the clip, at most, played forward and back behind the puppet."""
-OVERLAID = 8
-"""Frames on the sheet that shows the fit."""
 Progress = Callable[[int, int], None]
 
 
@@ -44,6 +40,8 @@ class Calibration:
     architecture: str
     face_model: FaceModel
     """The one that was fitted, before it became the person's."""
+    fit_sheet: Path
+    """Picture of the fit over frames of the clip."""
     held_out: float
     """Share of the clip, at its end, that nothing may learn from."""
 
@@ -54,7 +52,6 @@ def assemble(calibration: Calibration, out: Path, consent: str, progress: Progre
     Returns what the adaptation of the voice measured. Raises `PuppetError` when `out` cannot be made.
     """
     fit = calibration.fit
-    info = probe(calibration.video)
     first, last = steady_run(fit.valid, int(BACKGROUND_S * fit.fps))
     with new_puppet(out, manifest(calibration, out.name, consent, last - first)) as folder:
         fit.face.save(folder / "face.safetensors")
@@ -67,14 +64,11 @@ def assemble(calibration: Calibration, out: Path, consent: str, progress: Progre
         Track(fit.camera, fit.rotation[part], fit.translation[part], framing.crop[part], framing.hole[part]).save(
             folder / "track.safetensors"
         )
-        frames = read_frames(calibration.video, first, last, info)
-        write_background(folder / "background.mp4", frames, fit.fps)
+        write_background(folder / "background.mp4", pictures(calibration.video, first, last), fit.fps)
         write_held_out(calibration, folder / "held_out.mp4", progress)
-        shown = np.linspace(0, len(fit.valid) - 1, OVERLAID).astype(int).tolist()
-        pictures = ((n, next(iter(read_frames(calibration.video, n, n + 1, info)))) for n in shown)
-        overlay_sheet(folder / "fit.jpg", pictures, fit)
-        preview = next(iter(read_frames(calibration.video, first, first + 1, info)))
-        cv2.imwrite(str(folder / "preview.jpg"), preview[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        shutil.copyfile(calibration.fit_sheet, folder / "fit.png")
+        preview = next(pictures(calibration.video, first, last))
+        cv2.imwrite(str(folder / "preview.jpg"), cv2.cvtColor(preview, cv2.COLOR_RGB2BGR))
     return adaptation
 
 
@@ -126,8 +120,13 @@ def write_held_out(calibration: Calibration, path: Path, progress: Progress) -> 
         progress(n + 1 - start, count - start)
         return picture
 
-    frames = islice(read_frames(calibration.video, start, count), count - start)
-    write_background(path, (redrawn(n, picture) for n, picture in enumerate(frames, start)), fit.fps)
+    frames = enumerate(pictures(calibration.video, start, count), start)
+    write_background(path, (redrawn(n, picture) for n, picture in frames), fit.fps)
+
+
+def pictures(video: Path, first: int, last: int) -> Iterator[Frame]:
+    """Frames first..last-1."""
+    return (picture for _, picture in read_frames(video, first, last))
 
 
 def steady_run(valid: np.ndarray, longest: int) -> tuple[int, int]:

@@ -75,9 +75,9 @@ class Background:
         start = self._stream.start_time or 0
         self._container.seek(start + round(first / time_base), stream=self._stream, backward=True)
         for picture in self._container.decode(self._stream):
-            if (picture.pts - start) * time_base < first - 1 / (2 * rate):
+            if ((picture.pts or 0) - start) * time_base < first - 1 / (2 * rate):
                 continue
-            kept.append(picture.to_ndarray(format="rgb24"))
+            kept.append(picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False))
             if len(kept) == self._length(group):
                 return
             yield
