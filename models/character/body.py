@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from models.character import costume, sculpt
+from models.character.compiled import compiled
 from models.character.mesh import Floats, Ints, Mesh, axis, sheet, surface, two_sided
 
 
@@ -46,7 +46,7 @@ class Body:
 LID_COLUMNS, LID_ROWS = 49, 16
 
 
-@njit(cache=True)
+@compiled
 def _tongue(x: float, y: float, z: float) -> float:
     y += 8.05 - 0.05 * x * x + 0.03 * (z - 1.0) ** 2
     return sculpt.ellipsoid(x, y, z - 0.9, 1.75, 0.72, 2.5) + 0.10 * np.exp(-((x / 0.28) ** 2)) * (y > 0.0)
@@ -99,27 +99,29 @@ def build(detail: float = 1.0) -> Body:
     d = 1.0 / detail
     head = surface(
         sculpt.head,
-        axis(-9.5, 9.5, 0.24 * d, (0, 2.6, 0.08 * d), (3.15, 1.7, 0.09 * d), (-3.15, 1.7, 0.09 * d)),
-        axis(-17, 9.5, 0.26 * d, (-6.4, 1.2, 0.07 * d), (0.0, 1.2, 0.08 * d)),
-        axis(-7, 7.2, 0.24 * d, (4.5, 1.2, 0.09 * d)),
+        axis(-9.5, 9.5, 0.24 * d, (0.0, 2.6, 0.08 * d), (3.15, 1.7, 0.09 * d), (-3.15, 1.7, 0.09 * d)),
+        axis(-17.0, 9.5, 0.26 * d, (-6.4, 1.2, 0.07 * d), (0.0, 1.2, 0.08 * d)),
+        axis(-7.0, 7.2, 0.24 * d, (4.5, 1.2, 0.09 * d)),
     )
-    brows = surface(sculpt.brows, axis(-6.5, 6.5, 0.11 * d), axis(0.8, 4.2, 0.1 * d), axis(0, 6, 0.12 * d))
+    brows = surface(sculpt.brows, axis(-6.5, 6.5, 0.11 * d), axis(0.8, 4.2, 0.1 * d), axis(0.0, 6.0, 0.12 * d))
     rows = [
-        surface(row, axis(-3, 3, 0.06 * d), axis(-8.2, -5.4, 0.06 * d), axis(0.5, 4.4, 0.08 * d))
+        surface(row, axis(-3.0, 3.0, 0.06 * d), axis(-8.2, -5.4, 0.06 * d), axis(0.5, 4.4, 0.08 * d))
         for row in (sculpt.upper_teeth, sculpt.lower_teeth)
     ]
-    gums = surface(sculpt.gums, axis(-3.6, 3.6, 0.14 * d), axis(-9, -4.4, 0.12 * d), axis(0.0, 4.6, 0.12 * d))
-    tongue = surface(_tongue, axis(-2, 2, 0.11 * d), axis(-9, -6.3, 0.11 * d), axis(-2, 4, 0.14 * d))
-    hair = surface(costume.hair, axis(-10.5, 10.5, 0.15 * d), axis(-9, 8, 0.17 * d), axis(-6.5, 6.5, 0.15 * d))
-    cap = surface(costume.cap, axis(-15.5, 15.5, 0.19 * d), axis(-1, 17.5, 0.19 * d), axis(-8.5, 8, 0.19 * d))
+    gums = surface(sculpt.gums, axis(-3.6, 3.6, 0.14 * d), axis(-9.0, -4.4, 0.12 * d), axis(0.0, 4.6, 0.12 * d))
+    tongue = surface(_tongue, axis(-2.0, 2.0, 0.11 * d), axis(-9.0, -6.3, 0.11 * d), axis(-2.0, 4.0, 0.14 * d))
+    hair = surface(costume.hair, axis(-10.5, 10.5, 0.15 * d), axis(-9.0, 8.0, 0.17 * d), axis(-6.5, 6.5, 0.15 * d))
+    cap = surface(costume.cap, axis(-15.5, 15.5, 0.19 * d), axis(-1.0, 17.5, 0.19 * d), axis(-8.5, 8.0, 0.19 * d))
     bells = surface(
         costume.bell,
-        axis(-15, 15, 0.3 * d, (-13, 1.3, 0.1 * d), (13, 1.3, 0.1 * d)),
-        axis(4, 8, 0.1 * d),
-        axis(-2.5, 1, 0.1 * d),
+        axis(-15.0, 15.0, 0.3 * d, (-13.0, 1.3, 0.1 * d), (13.0, 1.3, 0.1 * d)),
+        axis(4.0, 8.0, 0.1 * d),
+        axis(-2.5, 1.0, 0.1 * d),
     )
-    coat = surface(costume.coat, axis(-21, 21, 0.3 * d), axis(-26, -11, 0.25 * d), axis(-9, 6.5, 0.3 * d))
-    buttons = surface(costume.buttons, axis(-2.5, 1, 0.12 * d), axis(-26, -19, 0.12 * d), axis(0, 6, 0.12 * d))
+    coat = surface(costume.coat, axis(-21.0, 21.0, 0.3 * d), axis(-26.0, -11.0, 0.25 * d), axis(-9.0, 6.5, 0.3 * d))
+    buttons = surface(
+        costume.buttons, axis(-2.5, 1.0, 0.12 * d), axis(-26.0, -19.0, 0.12 * d), axis(0.0, 6.0, 0.12 * d)
+    )
     parts: list[tuple[str, Part, Mesh]] = [
         ("head", Part.SKIN, head),
         ("brows", Part.BROW, brows),

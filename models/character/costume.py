@@ -2,8 +2,7 @@
 
 from math import atan2, exp, sin, sqrt
 
-from numba import njit
-
+from models.character.compiled import compiled
 from models.character.sculpt import ball, cone, cut, ellipsoid, skull, union
 
 # A horn of the cap is a chain of limbs (x, y, z, radius); it droops to the side and ends in a bell.
@@ -18,13 +17,13 @@ BELL = (13.0, 5.75, -0.75)
 BELL_RADIUS = 1.15
 
 
-@njit(cache=True)
+@compiled
 def cap_edge(x: float, z: float) -> float:
     """Height of the cap's rim: low behind the ears, over the hairline in front."""
     return 5.3 + 0.40 * z - 0.018 * x * x
 
 
-@njit(cache=True)
+@compiled
 def horn(x: float, y: float, z: float) -> float:
     d = 99.0
     for i in range(4):
@@ -34,7 +33,7 @@ def horn(x: float, y: float, z: float) -> float:
     return d + 0.07 * sin(2.1 * x + 1.2 * y) * exp(-(((x - 8.5) / 3.0) ** 2))
 
 
-@njit(cache=True)
+@compiled
 def cap(x: float, y: float, z: float) -> float:
     side = x
     x = abs(x)
@@ -50,7 +49,7 @@ def cap(x: float, y: float, z: float) -> float:
     return min(d, roll)
 
 
-@njit(cache=True)
+@compiled
 def bell(x: float, y: float, z: float) -> float:
     x = abs(x) - BELL[0]
     y -= BELL[1]
@@ -62,7 +61,7 @@ def bell(x: float, y: float, z: float) -> float:
     return min(d, sqrt((sqrt(x * x + (y - 1.25) ** 2) - 0.3) ** 2 + z * z) - 0.09)
 
 
-@njit(cache=True)
+@compiled
 def hair(x: float, y: float, z: float) -> float:
     """Side locks and a fringe, built of thick modelled strands."""
     side = x
@@ -98,7 +97,7 @@ def hair(x: float, y: float, z: float) -> float:
     return max(max(d, -(shell + 0.35)), y - cap_edge(side, z) - 0.1)
 
 
-@njit(cache=True)
+@compiled
 def coat(x: float, y: float, z: float) -> float:
     ax = abs(x)
     d = ellipsoid(ax, y + 27.0, z + 5.0, 15.0, 11.5, 7.6)
@@ -111,7 +110,7 @@ def coat(x: float, y: float, z: float) -> float:
     return d - 0.16 / (1.0 + exp(min(max(-14.0 * flap, -40.0), 40.0)))
 
 
-@njit(cache=True)
+@compiled
 def buttons(x: float, y: float, z: float) -> float:
     d = 99.0
     for i in range(2):

@@ -7,9 +7,9 @@ the part that each pixel shows (-1 for the background). The world's lights are d
 from math import exp, sqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from models.character.compiled import compiled
 from models.character.mesh import Floats, Ints
 from models.character.paint import BROW, COAT, EYEBALL, HAIR, LASH, RUFF, SKIN, TEETH, bump, material
 
@@ -23,7 +23,7 @@ SHADOW_STEP = 0.085  # cm per pixel of the shadow map
 SHADOW_SIZE = 560
 
 
-@njit(cache=True, fastmath=True)
+@compiled
 def shadow_at(depths: Floats, u: float, v: float, depth: float) -> float:
     """Share of the key light that arrives: 5 x 5 taps over about half a centimetre, each bilinear."""
     total, weights = 0.0, 0.0
@@ -45,7 +45,7 @@ def shadow_at(depths: Floats, u: float, v: float, depth: float) -> float:
     return total / weights
 
 
-@njit(cache=True, fastmath=True)
+@compiled
 def occlusion(position: Floats, layers: Floats, part: Ints, scale: float) -> Floats:
     """Openness 0..1 of every pixel (Alchemy ambient occlusion, McGuire et al. 2011); `scale` px per cm."""
     height, width = part.shape
@@ -95,7 +95,7 @@ def occlusion(position: Floats, layers: Floats, part: Ints, scale: float) -> Flo
     return out
 
 
-@njit(cache=True, inline="always")
+@compiled
 def _glint(
     nx: float, ny: float, nz: float, light: tuple[float, float, float], vx: float, vy: float, vz: float, rough: float
 ) -> float:
@@ -112,7 +112,7 @@ def _glint(
     return d * (0.04 + 0.96 * (1 - vh) ** 5) * nl * 0.8 / max(0.25, 1.0 - 0.5 * rough)
 
 
-@njit(cache=True, fastmath=True)
+@compiled
 def shade(
     layers: Floats,
     part: Ints,
@@ -205,7 +205,7 @@ def shade(
                 skin[row, column] = soft
 
 
-@njit(cache=True)
+@compiled
 def _windows(nx: float, ny: float, nz: float, vx: float, vy: float, vz: float, lit: float) -> tuple[float, float]:
     """What the wet eye mirrors: a soft square lamp up on the left and a small one down on the right."""
     nv = nx * vx + ny * vy + nz * vz

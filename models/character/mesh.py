@@ -6,8 +6,9 @@ A mesh is (vertices float32[V, 3], triangles int32[F, 3]), triangles counter-clo
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from models.character.compiled import compiled, specialised
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -27,7 +28,7 @@ def axis(start: float, stop: float, step: float, *fine: tuple[float, float, floa
     return np.array(lines)
 
 
-@njit(nogil=True)
+@specialised
 def sample(field: Field, xs: NDArray[np.float64], ys: NDArray[np.float64], zs: NDArray[np.float64]) -> Floats:
     values = np.empty((len(xs), len(ys), len(zs)), np.float32)
     for i in range(len(xs)):
@@ -45,7 +46,7 @@ def sample(field: Field, xs: NDArray[np.float64], ys: NDArray[np.float64], zs: N
     return values
 
 
-@njit(cache=True)
+@compiled
 def cells(
     values: Floats, xs: NDArray[np.float64], ys: NDArray[np.float64], zs: NDArray[np.float64]
 ) -> tuple[Ints, Floats]:
@@ -88,7 +89,7 @@ def cells(
     return index, found[:count].copy()
 
 
-@njit(cache=True)
+@compiled
 def faces(values: Floats, index: Ints) -> Ints:
     """Two triangles for every grid edge that the surface crosses."""
     nx, ny, nz = values.shape
@@ -118,7 +119,7 @@ def faces(values: Floats, index: Ints) -> Ints:
     return out[:count].copy().reshape(-1, 3)
 
 
-@njit(nogil=True)
+@specialised
 def settle(field: Field, vertices: Floats) -> None:
     """Move the vertices onto the surface, along its gradient."""
     e = 0.02
@@ -161,7 +162,7 @@ def two_sided(mesh: Mesh) -> Mesh:
     return np.concatenate([vertices, vertices]), np.concatenate([triangles, triangles[:, ::-1] + len(vertices)])
 
 
-@njit(cache=True)
+@compiled
 def vertex_normals(vertices: Floats, triangles: Ints) -> Floats:
     """Unit normals [V, 3], weighted by area."""
     normals = np.zeros_like(vertices)

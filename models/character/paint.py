@@ -5,9 +5,8 @@ All painting is a function of the rest position, so that it moves with the surfa
 
 from math import atan2, cos, exp, floor, sin, sqrt
 
-from numba import njit
-
 from models.character.body import Part
+from models.character.compiled import compiled
 from models.character.sculpt import EYE, MOUTH_HALF_WIDTH, MOUTH_Y, REST_GAP_LOWER, REST_GAP_UPPER
 
 SKIN, BROW, LID, EYEBALL, TEETH, GUM, TONGUE = (int(p) for p in list(Part)[:7])
@@ -33,14 +32,14 @@ PLUM, TEAL, MUSTARD, CREAM = _linear("#7c1f3e"), _linear("#0f5f63"), _linear("#d
 BRASS = _linear("#e2a63c")
 
 
-@njit(cache=True, inline="always")
+@compiled
 def _hash(i: int, j: int, k: int) -> float:
     h = (i * 374761393 + j * 668265263 + k * 1274126177) & 0xFFFFFFFF
     h = ((h ^ (h >> 13)) * 1274126177) & 0xFFFFFFFF
     return ((h ^ (h >> 16)) & 0xFFFF) / 65535.0
 
 
-@njit(cache=True)
+@compiled
 def noise(x: float, y: float, z: float) -> float:
     """Value noise in 0..1 with a period of about 1."""
     i, j, k = floor(x), floor(y), floor(z)
@@ -54,18 +53,18 @@ def noise(x: float, y: float, z: float) -> float:
     return total
 
 
-@njit(cache=True, inline="always")
+@compiled
 def mix(a: Rgb, b: Rgb, t: float) -> Rgb:
     return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t
 
 
-@njit(cache=True, inline="always")
+@compiled
 def step(low: float, high: float, x: float) -> float:
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 
-@njit(cache=True)
+@compiled
 def lip_amount(x: float, y: float, z: float) -> float:
     """1 on the red of the lips, 0 on the skin."""
     u = abs(x) / MOUTH_HALF_WIDTH
@@ -81,7 +80,7 @@ def lip_amount(x: float, y: float, z: float) -> float:
     return 1 - step(-0.07, 0.06, low - y)
 
 
-@njit(cache=True)
+@compiled
 def freckles(x: float, y: float) -> float:
     """Round spots, one at most in each half-centimetre square."""
     i, j = floor(x * 2.1), floor(y * 2.1)
@@ -92,7 +91,7 @@ def freckles(x: float, y: float) -> float:
     return 1 - step(0.55 * radius, radius, sqrt((x * 2.1 - cx) ** 2 + (y * 2.1 - cy) ** 2))
 
 
-@njit(cache=True)
+@compiled
 def skin(x: float, y: float, z: float) -> tuple[Rgb, float, float]:
     """Colour, roughness, gloss."""
     ax = abs(x)
@@ -114,7 +113,7 @@ def skin(x: float, y: float, z: float) -> tuple[Rgb, float, float]:
     return colour, 0.46 - 0.16 * red, 0.5 + 0.55 * red
 
 
-@njit(cache=True)
+@compiled
 def eyeball(x: float, y: float, z: float) -> Rgb:
     side = 1.0 if x > 0 else -1.0
     x, y, z = x - side * EYE[0], y - EYE[1], z - EYE[2]
@@ -134,14 +133,14 @@ def eyeball(x: float, y: float, z: float) -> Rgb:
     return mix(iris, colour, step(0.95, 1.06, t))
 
 
-@njit(cache=True)
+@compiled
 def strands(x: float, y: float, z: float, fine: float) -> Rgb:
     lane = x * 0.9 + 0.35 * y + 0.3 * noise(x, y * 0.5, z)
     band = noise(lane * fine, y * 0.35, z * fine * 0.6)
     return mix(STRAND_DARK, STRAND_LIGHT, 0.15 + 0.85 * band)
 
 
-@njit(cache=True)
+@compiled
 def cloth(part: int, x: float, y: float, z: float) -> Rgb:
     weave = 0.92 + 0.05 * sin(x * 13) * sin(y * 13) + 0.16 * (noise(x * 3, y * 3, z * 3) - 0.5)
     if part == COAT:
@@ -165,7 +164,7 @@ def cloth(part: int, x: float, y: float, z: float) -> Rgb:
     return colour[0] * weave, colour[1] * weave, colour[2] * weave
 
 
-@njit(cache=True)
+@compiled
 def material(part: int, x: float, y: float, z: float) -> tuple[Rgb, float, float, float, float]:
     """Colour, roughness, gloss, translucency (0..1), metal (0 or 1) at a rest position."""
     if part == SKIN:
@@ -199,7 +198,7 @@ def material(part: int, x: float, y: float, z: float) -> tuple[Rgb, float, float
     return BRASS, 0.25, 1.0, 0.0, 1.0
 
 
-@njit(cache=True)
+@compiled
 def bump(part: int, x: float, y: float, z: float) -> float:
     """Height (cm) of the finest relief: pores, cloth, strands."""
     if part == SKIN:

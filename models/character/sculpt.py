@@ -6,7 +6,7 @@ exact for surface extraction, which is all that they are used for.
 
 from math import cos, exp, sin, sqrt
 
-from numba import njit
+from models.character.compiled import compiled
 
 EYE = (3.2, 0.05, 2.5)  # centre of the eyeball on the screen's right
 EYE_RADIUS = 1.72
@@ -16,31 +16,31 @@ REST_GAP_UPPER, REST_GAP_LOWER = 0.26, 0.36  # the mouth is cut slightly open, t
 TEETH_Y = -6.76  # where the rows meet
 
 
-@njit(cache=True, inline="always")
+@compiled
 def union(a: float, b: float, k: float) -> float:
     h = max(k - abs(a - b), 0.0) / k
     return min(a, b) - h * h * k * 0.25
 
 
-@njit(cache=True, inline="always")
+@compiled
 def cut(a: float, b: float, k: float) -> float:
     """a without b, with an edge rounded by k."""
     return -union(-a, b, k)
 
 
-@njit(cache=True, inline="always")
+@compiled
 def ball(x: float, y: float, z: float, r: float) -> float:
     return sqrt(x * x + y * y + z * z) - r
 
 
-@njit(cache=True, inline="always")
+@compiled
 def ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
     k0 = sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
     k1 = sqrt((x / a**2) ** 2 + (y / b**2) ** 2 + (z / c**2) ** 2)
     return k0 * (k0 - 1.0) / max(k1, 1e-6)
 
 
-@njit(cache=True)
+@compiled
 def cone(
     x: float, y: float, z: float, a: tuple[float, float, float], b: tuple[float, float, float], ra: float, rb: float
 ) -> float:
@@ -51,7 +51,7 @@ def cone(
     return ball(x - a[0] - t * dx, y - a[1] - t * dy, z - a[2] - t * dz, ra + t * (rb - ra))
 
 
-@njit(cache=True)
+@compiled
 def almond(x: float, y: float, half_width: float, up: float, down: float) -> float:
     """2-D lens between two arcs through (+-half_width, 0)."""
     a2 = half_width * half_width
@@ -59,21 +59,21 @@ def almond(x: float, y: float, half_width: float, up: float, down: float) -> flo
     return max(sqrt(x * x + (y - up + ru) ** 2) - ru, sqrt(x * x + (y + down - rd) ** 2) - rd)
 
 
-@njit(cache=True)
+@compiled
 def mouth_profile(x: float) -> float:
     """1 at the middle of the mouth, 0 at its corners."""
     u = x / MOUTH_HALF_WIDTH
     return max(1.0 - u * u, 0.0)
 
 
-@njit(cache=True)
+@compiled
 def seam(x: float) -> float:
     """Height of the line between the closed lips: a shallow M whose corners turn up a little."""
     u = abs(x) / MOUTH_HALF_WIDTH
     return MOUTH_Y + 0.10 * exp(-(((u - 0.28) / 0.16) ** 2)) * 0.5 - 0.06 * exp(-((u / 0.16) ** 2)) + 0.24 * u**3
 
 
-@njit(cache=True)
+@compiled
 def lips(x: float, y: float, z: float) -> float:
     w = MOUTH_HALF_WIDTH
     xc = min(max(x, -w), w)
@@ -93,7 +93,7 @@ def lips(x: float, y: float, z: float) -> float:
     return max(min(upper, lower), over - 0.05)
 
 
-@njit(cache=True)
+@compiled
 def skull(x: float, y: float, z: float) -> float:
     """Head without features; x is its absolute value."""
     d = ellipsoid(x, y - 4.0, z + 3.9, 7.55, 8.3, 9.1)
@@ -107,7 +107,7 @@ def skull(x: float, y: float, z: float) -> float:
     return d
 
 
-@njit(cache=True)
+@compiled
 def nose(x: float, y: float, z: float) -> float:
     d = cone(x, y, z, (0.0, 0.9, 3.9), (0.0, -3.1, 5.5), 0.62, 0.78)
     d = union(d, ball(x, y + 3.35, z - 5.65, 0.98), 0.6)
@@ -115,7 +115,7 @@ def nose(x: float, y: float, z: float) -> float:
     return cut(d, ellipsoid(x - 0.55, y + 4.32, z - 5.1, 0.26, 0.34, 0.42), 0.18)
 
 
-@njit(cache=True)
+@compiled
 def ear(x: float, y: float, z: float) -> float:
     x, y, z = x - 7.75, y + 1.0, z + 2.5
     c, s = cos(0.55), sin(0.55)
@@ -127,7 +127,7 @@ def ear(x: float, y: float, z: float) -> float:
     return union(d, ellipsoid(x - 0.2, y + 0.35, z - 0.95, 0.3, 0.5, 0.4), 0.3)
 
 
-@njit(cache=True)
+@compiled
 def head(x: float, y: float, z: float) -> float:
     side = x
     x = abs(x)
@@ -154,7 +154,7 @@ def head(x: float, y: float, z: float) -> float:
     return union(d, lips(side, y, z), 0.26)
 
 
-@njit(cache=True)
+@compiled
 def brows(x: float, y: float, z: float) -> float:
     d = head(x, y, z)
     x = abs(x)
@@ -167,17 +167,17 @@ def brows(x: float, y: float, z: float) -> float:
     return -union(-(d - 0.17), -shape, 0.28)
 
 
-@njit(cache=True)
+@compiled
 def upper_teeth(x: float, y: float, z: float) -> float:
     return _row(x, y, z, 1.0)
 
 
-@njit(cache=True)
+@compiled
 def lower_teeth(x: float, y: float, z: float) -> float:
     return _row(x, y, z, -1.0)
 
 
-@njit(cache=True)
+@compiled
 def _row(x: float, y: float, z: float, side: float) -> float:
     """Teeth on one side (1 above, -1 below) of TEETH_Y; each is a rounded block on a parabola."""
     best = 9.0
@@ -202,7 +202,7 @@ def _row(x: float, y: float, z: float, side: float) -> float:
     return best
 
 
-@njit(cache=True)
+@compiled
 def gums(x: float, y: float, z: float) -> float:
     side = 1.0 if y > TEETH_Y else -1.0
     xc = min(abs(x), 2.9)

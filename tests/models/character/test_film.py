@@ -11,6 +11,8 @@ from models.character.controls import Controls
 from models.character.rig import Rig
 from models.character.sculpt import MOUTH_Y
 
+pytestmark = pytest.mark.slow  # Numba compiles the sculpture's fields
+
 
 @pytest.fixture(scope="module")
 def body() -> Body:
