@@ -61,7 +61,7 @@ def similarity(
     values[..., 2] *= np.sign(np.linalg.det(u @ v))
     u[..., 2] *= np.sign(np.linalg.det(u @ v))[..., None]
     rotation = u @ v
-    scale = values.sum(-1) / (a**2).sum((-1, -2))
+    scale = np.asarray(values.sum(-1) / (a**2).sum((-1, -2)))
     return rotation, scale, target - scale[..., None, None] * (centre @ rotation)
 
 

@@ -42,7 +42,8 @@ def tile(picture: UInt8[np.ndarray, "H W 3"], fit: FaceFit, number: int) -> UInt
     move = np.array([[zoom, 0, -zoom * corner[0]], [0, zoom, -zoom * corner[1]]])
     photo = cv2.warpAffine(picture, move, (TILE, TILE), flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
     a, b, c = ((view[:, :2] - corner) * zoom)[fit.face.triangles].transpose(1, 0, 2)
-    facing = np.cross(b - a, c - a) < 0  # counter-clockwise, in a picture whose y points down
+    (ab_x, ab_y), (ac_x, ac_y) = (b - a).T, (c - a).T
+    facing = ab_x * ac_y < ab_y * ac_x  # counter-clockwise, in a picture whose y points down
     mouth = np.isin(fit.face.triangles, fit.face.regions["inner_mouth"]).all(1)
     lines = photo.copy()
     for colour, ids in ((MOUTH, np.flatnonzero(facing & mouth)), (LINE, np.flatnonzero(facing & ~mouth))):

@@ -81,7 +81,7 @@ def build_surface(
     offset = smooth @ np.concatenate([part.offset for part in parts])
     uv = atlas(np.concatenate([part.plane for part in parts])[parents].mean(1))
     edges = parents[(parents < SURFACE).all(1) & (parents[:, 0] != parents[:, 1])]
-    named = regions(weights @ closed + offset, plane, parents, behind.triangles.min())
+    named = regions(weights @ closed + offset, plane, parents, SURFACE + len(below.weights))
     return Surface(weights, offset, edges, triangles, uv, named)
 
 
@@ -208,7 +208,7 @@ def band(upper: Int[np.ndarray, "C"], lower: Int[np.ndarray, "C"]) -> Triangles:
 
 def subdivide(
     triangles: Triangles,
-) -> tuple[Triangles, Float[np.ndarray, "V B"], Int[np.ndarray, "V 2"]]:
+) -> tuple[Int[np.ndarray, "S 3"], Float[np.ndarray, "V B"], Int[np.ndarray, "V 2"]]:
     """One step of Loop's scheme (1987): finer triangles, the matrix old -> new vertices, and each new one's parents.
 
     Old vertices keep their numbers (both parents are the vertex itself); edges' midpoints follow.

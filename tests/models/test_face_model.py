@@ -160,7 +160,7 @@ class TestFile:
         path = tmp_path / "face.safetensors"
         for change, message in (
             ({"triangles": face.triangles + 1}, "triangles names vertices outside"),
-            ({"uv": face.uv[:-1]}, "uv has shape"),
+            ({"uv": face.uv[:-1]}, "uv is float32"),
             ({"mean": np.full_like(face.mean, np.nan)}, "not finite"),
         ):
             save_file(tensors | change, path, metadata)
