@@ -20,8 +20,9 @@ from models.training.fit_face import FaceFit
 from models.training.framing import Framing
 
 PARTNERS = 16
-NEAR_PX = 2.0
-"""Mean distance of two holes' outlines, px of the crop, under which one frame's surroundings fit the other's face."""
+NEAR_IN_CROP, NEAR_IN_FRAME = 2.0, 4.0
+"""Mean distance of two holes' outlines under which one frame's surroundings fit the other's face, px of the crop: as the
+crops show them, where the face must fit, and as the frames do, where collar and background must."""
 APART = 5
 """Frames nearer in time say the same."""
 
@@ -78,14 +79,16 @@ def partners(framing: Framing) -> Int32[NDArray[np.int32], "N M"]:
     Live, the surroundings come from a frame in which another word was spoken. Training on such pairs keeps the network
     from reading the mouth off the cheeks and the throat.
     """
+    in_crop = framing.hole.astype(np.float32)
     scale = framing.crop[:, 2, None, None]
-    outline = (framing.hole / scale + framing.crop[:, None, :2]).astype(np.float32)  # px of the frame
-    count = len(outline)
+    in_frame = in_crop + framing.crop[:, None, :2] * scale
+    count = len(in_crop)
     chosen = np.repeat(np.arange(count, dtype=np.int32)[:, None], PARTNERS, axis=1)
     for n in range(count):
-        distance = np.linalg.norm(outline - outline[n], axis=-1).mean(axis=-1) * scale[n, 0, 0]
-        distance[max(0, n - APART + 1) : n + APART] = np.inf
-        near = np.flatnonzero(distance < NEAR_PX)
+        by_crop, by_frame = (np.linalg.norm(o - o[n], axis=-1).mean(axis=-1) for o in (in_crop, in_frame))
+        fits = (by_crop < NEAR_IN_CROP) & (by_frame < NEAR_IN_FRAME)
+        fits[max(0, n - APART + 1) : n + APART] = False
+        near = np.flatnonzero(fits)
         if len(near):
-            chosen[n] = np.resize(near[np.argsort(distance[near])], PARTNERS)
+            chosen[n] = np.resize(near[np.argsort(by_crop[near])], PARTNERS)
     return chosen
