@@ -11,6 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +70,7 @@ def render(
 
     from realtime.clock import MonotonicClock
     from realtime.loop import run as run_loop
+    from realtime.sinks.progress import ProgressSink
     from realtime.sinks.video_file import VideoFile
     from realtime.sources.wav import WavSource
     from realtime.telemetry import Telemetry
@@ -78,8 +80,10 @@ def render(
     sink = VideoFile(video, voice)
     animator = puppeteer(load_puppet(puppet), FILE_LOOK_AHEAD_MS)
     with Progress(transient=True) as bar:
-        bar.add_task(f"{voice.name} → {video.name}", total=None)
-        asyncio.run(run_loop(source, animator, [sink], live=False, telemetry=telemetry))
+        total = ceil(source.seconds * animator.fps) if source.seconds else None
+        task = bar.add_task(f"{voice.name} → {video.name}", total=total)
+        sinks = [sink, ProgressSink(lambda frames: bar.update(task, completed=frames))]
+        asyncio.run(run_loop(source, animator, sinks, live=False, telemetry=telemetry))
     if report:
         write_report(report, telemetry.report() | {"look_ahead_ms": FILE_LOOK_AHEAD_MS})
     print(f"Wrote {video}.")
@@ -94,12 +98,12 @@ def load_puppet(folder: Path | None) -> Puppet:
 
 def puppeteer(puppet: Puppet, look_ahead_ms: int) -> Puppeteer:
     """The puppet on strings: its networks in the engines that this machine has."""
-    from export.engine import load
+    from export.engine import FOR_PICTURES, FOR_VOICE, load
     from models.puppeteer import Puppeteer
     from models.voice_stream import VoiceStream
 
-    voice = VoiceStream(load(puppet.folder / "expression.onnx", "onnxruntime"), look_ahead_ms)
-    renderer = load(puppet.folder / "renderer.onnx", "openvino", threads=min(2, os.cpu_count() or 1))
+    voice = VoiceStream(load(puppet.folder / "expression.onnx", FOR_VOICE), look_ahead_ms)
+    renderer = load(puppet.folder / "renderer.onnx", FOR_PICTURES, threads=min(2, os.cpu_count() or 1))
     return Puppeteer(puppet, voice, renderer)
 
 
@@ -113,4 +117,4 @@ def write_report(path: Path, figures: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    run(app, (models.errors.InputError, realtime.errors.InputError), "Stopped; nothing was written.")
+    run(app, (models.errors.InputError, realtime.errors.MarotteError), "Stopped; nothing was written.")

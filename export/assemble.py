@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from export.engine import load
+from export.engine import FOR_PICTURES, load
 from export.expression_file import write_expression
 from models.background import Frame, write_background
 from models.expression_net import ExpressionNet
@@ -108,7 +108,7 @@ def adapt_voice(calibration: Calibration) -> Adaptation:
 def write_held_out(calibration: Calibration, path: Path, progress: Progress) -> None:
     """The part of the clip that nothing learned from, its lower faces redrawn from the expressions seen there."""
     fit, framing = calibration.fit, calibration.framing
-    painter = Painter(fit.face, fit.camera, load(calibration.renderer, "openvino", threads=2))
+    painter = Painter(fit.face, fit.camera, load(calibration.renderer, FOR_PICTURES, threads=2))
     count = len(fit.valid)
     start = round(count * (1 - calibration.held_out))
 
