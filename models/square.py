@@ -32,10 +32,9 @@ class Square:
         roll = math.atan2(float(left[1] - right[1]), float(left[0] - right[0]))
         return Square(float(x), float(y), float((high - low).max()) * MARGIN, roll)
 
-    def nudged(self, shift: float, size: float, turn: float) -> Square:
-        """This square, shifted right and down by `shift` sides, `size` times as large, turned by `turn` radians."""
-        move = shift * self.side
-        return Square(self.x + move, self.y + move, self.side * size, self.roll + turn)
+    def nudged(self, size: float, turn: float) -> Square:
+        """This square `size` times as large and turned by `turn` radians."""
+        return Square(self.x, self.y, self.side * size, self.roll + turn)
 
     def cut(self, frame: Image, size: int) -> UInt8[np.ndarray, "S S 3"]:
         """The square's picture at size × size px; outside the frame its edge is repeated."""
