@@ -24,7 +24,18 @@ def run(app: typer.Typer, user_errors: tuple[type[Exception], ...], stopped: str
         code = _say(stopped, 130)
     except user_errors as error:
         code = _say(str(error), 2)
+    except Exception as error:
+        if not _was_interrupted(error):
+            raise
+        code = _say(stopped, 130)
     sys.exit(code)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: compilers wrap what interrupts them in errors of their own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _say(sentence: str, code: int) -> int:
