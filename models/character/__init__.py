@@ -12,6 +12,7 @@
     backdrop.py  the stage behind the character
     speech.py    a text spoken by espeak-ng, with its phoneme times
     visemes.py   phoneme times -> mouth curves (dominance functions)
+    compiled.py  how functions are compiled
     perform.py   the whole performance: speech, glances, blinks, nods, range of motion
 
 `python -m models.character --out character.mp4` films it. It is a tool that makes data: nothing here runs live.

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.character import costume, sculpt
 from models.character.compiled import compiled
@@ -88,10 +87,6 @@ def join(meshes: list[Mesh]) -> Mesh:
     starts = np.cumsum([0] + [len(v) for v, _ in meshes])
     triangles = [t + np.int32(start) for (_, t), start in zip(meshes, starts[:-1], strict=True)]
     return np.concatenate([v for v, _ in meshes]), np.concatenate(triangles).astype(np.int32)
-
-
-def _front(start: float, stop: float, step: float) -> NDArray[np.float64]:
-    return axis(start, stop, step)
 
 
 def build(detail: float = 1.0) -> Body:

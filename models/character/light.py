@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.character.compiled import compiled
 from models.character.mesh import Floats, Ints
-from models.character.paint import BROW, COAT, EYEBALL, HAIR, LASH, RUFF, SKIN, TEETH, bump, material
+from models.character.paint import BROW, COAT, EYEBALL, HAIR, LASH, RUFF, TEETH, Rgb, bump, material
 
 KEY = (-0.50, 0.58, 0.64)  # towards the warm main light
 FILL = (0.80, 0.10, 0.59)  # towards the cool second light
@@ -113,6 +113,93 @@ def _glint(
 
 
 @compiled
+def _relief(kind: int, x: float, y: float, z: float, nx: float, ny: float, nz: float) -> tuple[float, float, float]:
+    """Unit normal, tilted by the material's fine relief at a rest position."""
+    b = bump(kind, x, y, z)
+    if b > 0:
+        e = 0.03
+        nx -= (bump(kind, x + e, y, z) - b) / e * 0.7
+        ny -= (bump(kind, x, y + e, z) - b) / e * 0.7
+        nz -= (bump(kind, x, y, z + e) - b) / e * 0.7
+    n = 1.0 / sqrt(nx * nx + ny * ny + nz * nz)
+    return nx * n, ny * n, nz * n
+
+
+@compiled
+def _key_arrives(
+    depths: Floats, m: NDArray[np.float64], px: float, py: float, pz: float, nx: float, ny: float, nz: float
+) -> float:
+    """Share of the key light at a point of the world, looked up a little off the surface."""
+    px, py, pz = px + 0.16 * nx, py + 0.16 * ny, pz + 0.16 * nz
+    u = m[0, 0] * px + m[0, 1] * py + m[0, 2] * pz + m[0, 3]
+    v = m[1, 0] * px + m[1, 1] * py + m[1, 2] * pz + m[1, 3]
+    d = m[2, 0] * px + m[2, 1] * py + m[2, 2] * pz + m[2, 3]
+    return shadow_at(depths, u, v, d - 0.12)
+
+
+@compiled
+def _diffuse(nx: float, ny: float, nz: float, lit: float, ao: float, soft: float) -> Rgb:
+    """Light that a matt surface receives. It wraps round translucent matter, red furthest."""
+    key = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
+    fill = max((nx * FILL[0] + ny * FILL[1] + nz * FILL[2] + 0.35) / 1.35, 0.0)
+    rim0 = max(nx * RIMS[0][0] + ny * RIMS[0][1] + nz * RIMS[0][2], 0.0) * 0.30 * ao * ao
+    rim1 = max(nx * RIMS[1][0] + ny * RIMS[1][1] + nz * RIMS[1][2], 0.0) * 0.30 * ao * ao
+    r, g, b = 0.0, 0.0, 0.0
+    for c in range(3):
+        wrap = soft * (0.30, 0.10, 0.05)[c]
+        around = max((key + wrap) / (1 + wrap), 0.0)
+        through = lit ** (1.0 - soft * (0.45, 0.15, 0.0)[c])
+        bounce = ao + soft * (0.16, 0.03, 0.0)[c] * (1 - ao)
+        light = KEY_COLOUR[c] * around * through * (0.45 + 0.55 * ao) + FILL_COLOUR[c] * fill * bounce
+        light += (GROUND[c] + (SKY[c] - GROUND[c]) * (0.5 + 0.5 * ny)) * bounce * ao
+        light += RIM_COLOURS[0][c] * rim0 + RIM_COLOURS[1][c] * rim1
+        r, g, b = g, b, light
+    return r, g, b
+
+
+@compiled
+def _glints(
+    kind: int,
+    colour: Rgb,
+    rough: float,
+    gloss: float,
+    metal: float,
+    lit: float,
+    ao: float,
+    nx: float,
+    ny: float,
+    nz: float,
+    vx: float,
+    vy: float,
+    vz: float,
+) -> Rgb:
+    """Light that the surface mirrors towards the camera."""
+    nv = nx * vx + ny * vy + nz * vz
+    g = _glint(nx, ny, nz, KEY, vx, vy, vz, rough) * lit * 2.3
+    h = _glint(nx, ny, nz, FILL, vx, vy, vz, rough) * 0.5
+    if kind == EYEBALL:
+        g, h = _windows(nx, ny, nz, vx, vy, vz, lit)
+    tint = (1.0, 1.0, 1.0)
+    if metal > 0:
+        rx, ry = 2 * nv * nx - vx, 2 * nv * ny - vy
+        sky = 0.18 + 0.75 * max(ry, 0.0) ** 1.5 + 0.45 * max(-rx - 0.2, 0.0)
+        g, h = 4.0 * g + sky * ao, 3.0 * h
+        tint = (colour[0] * 1.25, colour[1] * 1.15, colour[2])
+    elif kind in (HAIR, BROW):
+        tint = (1.0, 0.75, 0.55)
+    edge = (1.0 - max(nv, 0.15)) ** 3 * 0.75 * ao * ao * (0.25 if kind in (COAT, RUFF, HAIR) else 0.6)
+    if kind == LASH:
+        edge *= 0.2
+    rim0 = max(nx * RIMS[0][0] + ny * RIMS[0][1] + nz * RIMS[0][2], 0.0) * edge
+    rim1 = max(nx * RIMS[1][0] + ny * RIMS[1][1] + nz * RIMS[1][2], 0.0) * edge
+    r, gr, b = 0.0, 0.0, 0.0
+    for c in range(3):
+        shine = gloss * tint[c] * ao * (g * KEY_COLOUR[c] * 0.42 + h * FILL_COLOUR[c] * 1.6)
+        r, gr, b = gr, b, shine + RIM_COLOURS[0][c] * rim0 + RIM_COLOURS[1][c] * rim1
+    return r, gr, b
+
+
+@compiled
 def shade(
     layers: Floats,
     part: Ints,
@@ -127,81 +214,33 @@ def shade(
 ) -> None:
     """Fill diffuse light, albedo, glints [H, W, 3] and the translucency mask [H, W]."""
     height, width = part.shape
-    e = 0.03
+    diffuse[:], albedo[:], glints[:], skin[:] = 0.0, 0.0, 0.0, 0.0
     for row in range(height):
         for column in range(width):
             kind = part[row, column]
-            skin[row, column] = 0.0
             if kind < 0:
-                for c in range(3):
-                    diffuse[row, column, c] = 0.0
-                    albedo[row, column, c] = 0.0
-                    glints[row, column, c] = 0.0
                 continue
             x, y, z = layers[row, column, 0], layers[row, column, 1], layers[row, column, 2]
-            px, py, pz = layers[row, column, 6], layers[row, column, 7], layers[row, column, 8]
             nx, ny, nz = layers[row, column, 3], layers[row, column, 4], layers[row, column, 5]
+            px, py, pz = layers[row, column, 6], layers[row, column, 7], layers[row, column, 8]
             colour, rough, gloss, soft, metal = material(kind, x, y, z)
-            if kind != EYEBALL:
-                b = bump(kind, x, y, z)
-                if b > 0:
-                    nx -= (bump(kind, x + e, y, z) - b) / e * 0.7
-                    ny -= (bump(kind, x, y + e, z) - b) / e * 0.7
-                    nz -= (bump(kind, x, y, z + e) - b) / e * 0.7
-            n = 1.0 / sqrt(nx * nx + ny * ny + nz * nz)
-            nx, ny, nz = nx * n, ny * n, nz * n
+            nx, ny, nz = _relief(kind, x, y, z, nx, ny, nz)
             vx, vy, vz = eye[0] - px, eye[1] - py, eye[2] - pz
             n = 1.0 / sqrt(vx * vx + vy * vy + vz * vz)
             vx, vy, vz = vx * n, vy * n, vz * n
-            nv = nx * vx + ny * vy + nz * vz
             ao = openness[row, column]
             if kind == TEETH:
                 ao = 0.35 + 0.65 * ao
-            # Shadow map lookup from a point lifted off the surface.
-            qx, qy, qz = px + 0.16 * nx, py + 0.16 * ny, pz + 0.16 * nz
-            u = to_light[0, 0] * qx + to_light[0, 1] * qy + to_light[0, 2] * qz + to_light[0, 3]
-            v = to_light[1, 0] * qx + to_light[1, 1] * qy + to_light[1, 2] * qz + to_light[1, 3]
-            d = to_light[2, 0] * qx + to_light[2, 1] * qy + to_light[2, 2] * qz + to_light[2, 3]
-            key = nx * KEY[0] + ny * KEY[1] + nz * KEY[2]
-            lit = shadow_at(depths, u, v, d - 0.12) if key > -0.3 else 0.0
-            fill = max((nx * FILL[0] + ny * FILL[1] + nz * FILL[2] + 0.35) / 1.35, 0.0)
-            up = 0.5 + 0.5 * ny
-            edge = (1.0 - max(nv, 0.15)) ** 3
-            open2 = ao * ao
+            lit = 0.0
+            if nx * KEY[0] + ny * KEY[1] + nz * KEY[2] > -0.3:
+                lit = _key_arrives(depths, to_light, px, py, pz, nx, ny, nz)
+            received = _diffuse(nx, ny, nz, lit, ao, soft)
+            mirrored = _glints(kind, colour, rough, gloss, metal, lit, ao, nx, ny, nz, vx, vy, vz)
             for c in range(3):
-                # Light wraps round translucent matter, red furthest.
-                wrap = soft * (0.30, 0.10, 0.05)[c]
-                k = max((key + wrap) / (1 + wrap), 0.0)
-                through = lit ** (1.0 - soft * (0.45, 0.15, 0.0)[c])
-                bounce = ao + soft * (0.16, 0.03, 0.0)[c] * (1 - ao)
-                light = KEY_COLOUR[c] * k * through * (0.45 + 0.55 * ao) + FILL_COLOUR[c] * fill * bounce
-                light += (GROUND[c] + (SKY[c] - GROUND[c]) * up) * bounce * ao
-                shine = 0.0
-                for r in range(2):
-                    rim = RIMS[r]
-                    facing = max(nx * rim[0] + ny * rim[1] + nz * rim[2], 0.0)
-                    light += RIM_COLOURS[r][c] * facing * 0.30 * open2
-                    shine += RIM_COLOURS[r][c] * facing * edge * 0.75 * open2
-                diffuse[row, column, c] = light
+                diffuse[row, column, c] = received[c]
                 albedo[row, column, c] = colour[c] * (1.0 - 0.75 * metal)
-                glints[row, column, c] = (
-                    shine * (0.25 if kind in (COAT, RUFF, HAIR) else 0.6) * (1 - 0.8 * (kind == LASH))
-                )
-            g = _glint(nx, ny, nz, KEY, vx, vy, vz, rough) * lit * 2.3
-            h = _glint(nx, ny, nz, FILL, vx, vy, vz, rough) * 0.5
-            if kind == EYEBALL:
-                g, h = _windows(nx, ny, nz, vx, vy, vz, lit)
-            tint = (1.0, 1.0, 1.0)
-            if metal > 0:
-                rx, ry = 2 * nv * nx - vx, 2 * nv * ny - vy
-                sky = 0.18 + 0.75 * max(ry, 0.0) ** 1.5 + 0.45 * max(-rx - 0.2, 0.0)
-                g, h = 4.0 * g + sky * ao, 3.0 * h
-                tint = (colour[0] * 1.25, colour[1] * 1.15, colour[2])
-            elif kind in (HAIR, BROW):
-                tint = (1.0, 0.75, 0.55)
-            for c in range(3):
-                glints[row, column, c] += gloss * tint[c] * ao * (g * KEY_COLOUR[c] * 0.42 + h * FILL_COLOUR[c] * 1.6)
-            if kind == SKIN or soft > 0.7:
+                glints[row, column, c] = mirrored[c]
+            if soft > 0.7:
                 skin[row, column] = soft
 
 
