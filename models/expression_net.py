@@ -24,6 +24,7 @@ from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder, State
 DIAL = (0, 40, 80, 160, 240)
 """Look-aheads in ms. The row of hop h is the face at sample 160·(h+1) - 16·look-ahead."""
 FORMAT = "marotte-expression"
+BUNDLED = Path(__file__).parent / "bundled" / "expression.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +168,18 @@ class ExpressionNet(nn.Module):
             return self(samples, torch.tensor(look_ahead), state)
 
     def save(self, path: Path) -> None:
-        """Write weights and size as safetensors."""
+        """Write weights and size as safetensors; nothing half-written is left under `path`."""
         size = {key: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for key, v in asdict(self.size).items()}
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        save_file(tensors, path, {"format": FORMAT, **size})
+        temporary = path.with_name(f".{path.name}.part")
+        save_file(tensors, temporary, {"format": FORMAT, **size})
+        temporary.chmod(0o644)  # safetensors makes it private
+        temporary.replace(path)
+
+    @classmethod
+    def universal(cls) -> ExpressionNet:
+        """The bundled network for anybody's voice; trained by training/train_expression.py."""
+        return cls.load(BUNDLED)
 
     @classmethod
     def load(cls, path: Path) -> ExpressionNet:

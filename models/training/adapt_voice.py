@@ -20,11 +20,12 @@ import torch
 from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
+from models.audio_encoder import PRESENCE
 from models.expression_net import DIAL, ExpressionNet
 from models.face_model import FaceModel
 from models.puppet import VoiceMap
 from models.training.expression_data import LipMetric, Recording, Signal, on_sound_clock
-from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, speech_mean, windows
+from models.training.linear_path import DELAYS, LOUD, Regression, amplify, as_taps, hear, shifted, speech_mean, windows
 
 JUDGED = DIAL.index(80)
 """Look-ahead at which the adaptation is judged against the universal network."""
@@ -36,8 +37,9 @@ class Config:
 
     amplitude: float = 0.85
     """Spread of the mouth's opening that is aimed at, as a share of the person's."""
-    largest_gain: float = 2.2
-    penalties: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    gains: tuple[float, float] = (0.5, 2.2)
+    """Least and largest factor that is taken for it."""
+    penalties: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     """Of the ridge correction; chosen on held-out blocks."""
     blocks: int = 5
     """Contiguous parts of the clip; each is predicted from the others."""
@@ -139,15 +141,13 @@ def adapt(
     person = _Person(features[:, :count], components[:, :, :count], clip.expression, clip.valid, gap)
 
     personal = _Fit(person, net, config)
-    best = min(config.penalties, key=personal.error)
+    best = max(config.penalties, key=personal.agreement)
     plain = personal.held_out(None)
     fitted = personal.held_out(best)
     adapted = _score(person, fitted, JUDGED).r > _score(person, plain, JUDGED).r
     chosen = fitted if adapted else plain
     new = personal.folded(best if adapted else None)
-    gain = np.array(
-        [min(config.amplitude / max(_score(person, chosen, d).amplitude, 1e-3), config.largest_gain) for d in _dials()]
-    )
+    gain = np.array([_gain(person, chosen, d, config) for d in _dials()])
     amplify(new, gain, speech_mean(new, sound))
     new.gap.copy_(torch.from_numpy(gap))
     new.part.copy_(new.part / (new.part @ new.gap))
@@ -160,7 +160,7 @@ def adapt(
         adapted=adapted,
         mouth_late_ms=round(late * 1000),
         universal={DIAL[d]: _score(person, components[:, :, :count], d) for d in _dials()},
-        personal={DIAL[d]: _score(person, chosen * gain[:, None, None], d) for d in _dials()},
+        personal={DIAL[d]: _score(person, _enlarged(person, chosen, d, gain[d]), d) for d in _dials()},
     )
 
 
@@ -172,6 +172,7 @@ class _Fit:
         count = person.features.shape[1]
         edges = np.linspace(0, count, config.blocks + 1).astype(int)
         self._blocks = [np.arange(a, b) for a, b in pairwise(edges)]
+        self._size: list[float] = []
         self._scale: list[float] = []
         self._inputs: list[NDArray[np.float32]] = []
         self._whole: list[Regression] = []
@@ -195,12 +196,14 @@ class _Fit:
         counts[: DELAYS[d]] = False
         scale = float((own[counts] * target[counts]).sum() / (own[counts] ** 2).sum())
         self._scale.append(scale)
+        self._size.append(float(np.sqrt(target[counts].var(0).sum() / own[counts].var(0).sum())))
         inputs = np.concatenate([own, windows(person.features, DELAYS[d], self._net.size.past)], 1)
         return inputs, target - scale * own, counts
 
     def held_out(self, penalty: float | None) -> Float64[NDArray[np.float64], "D R T"]:
         """Each block as predicted from the others; without a penalty only the size is fitted."""
-        out = np.stack([s * u for s, u in zip(self._scale, self._person.universal, strict=True)]).astype(np.float64)
+        scale = self._size if penalty is None else self._scale
+        out = np.stack([s * u for s, u in zip(scale, self._person.universal, strict=True)]).astype(np.float64)
         if penalty is not None:
             for d in _dials():
                 for block, part in zip(self._blocks, self._parts[d], strict=True):
@@ -208,12 +211,10 @@ class _Fit:
                     out[d][:, block] += (self._inputs[d][block] @ weights).T
         return out
 
-    def error(self, penalty: float) -> float:
-        """Squared lip error on held-out blocks at the look-ahead that is judged."""
-        person, delay = self._person, DELAYS[JUDGED]
-        counts = shifted(person.valid, delay)
-        miss = self.held_out(penalty)[JUDGED].T - shifted(person.target, delay)
-        return float((miss[counts] ** 2).sum())
+    def agreement(self, penalty: float) -> float:
+        """Mean correlation of the opening on held-out blocks over the look-aheads that hear something ahead."""
+        predicted = self.held_out(penalty)
+        return float(np.mean([_score(self._person, predicted, d).r for d in list(_dials())[1:]]))
 
     def folded(self, penalty: float | None) -> ExpressionNet:
         """A copy of the network with the correction in its weights."""
@@ -221,7 +222,7 @@ class _Fit:
         with torch.no_grad():
             for d in _dials():
                 rows = slice(d * size.components, (d + 1) * size.components)
-                mixing = self._scale[d] * np.eye(size.components)
+                mixing = (self._size if penalty is None else self._scale)[d] * np.eye(size.components)
                 extra = np.zeros_like(net.linear.taps.weight[rows].numpy())
                 if penalty is not None:
                     weights = self._whole[d].solve(penalty)
@@ -244,11 +245,27 @@ def _dials() -> range:
     return range(len(DIAL))
 
 
+def _enlarged(person: _Person, components: NDArray[np.floating], d: int, gain: float) -> NDArray[np.floating]:
+    """Components with the motion of one look-ahead larger, as `amplify` makes it."""
+    presence = person.features[-1] / PRESENCE
+    mean = components[d][:, presence > LOUD].mean(1)
+    out = components.copy()
+    out[d] = gain * components[d] + (1 - gain) * mean[:, None] * presence
+    return out
+
+
+def _gain(person: _Person, components: NDArray[np.floating], d: int, config: Config) -> float:
+    """Factor on the motion that brings the mouth's opening to the amplitude wanted."""
+    factors = np.linspace(*config.gains, 35)
+    found = [_score(person, _enlarged(person, components, d, factor), d).amplitude for factor in factors]
+    return float(factors[np.argmin(np.abs(np.array(found) - config.amplitude))])
+
+
 def _score(person: _Person, components: NDArray[np.floating], d: int) -> Score:
-    """Agreement of the opening at one look-ahead."""
+    """Agreement of the opening at one look-ahead; lips that meet stop there, as in the network."""
     counts = shifted(person.valid, DELAYS[d])
     counts[: DELAYS[d]] = False
-    said = (components[d].T @ person.gap)[counts]
+    said = (components[d].T @ person.gap)[counts].clip(0)
     true = (shifted(person.target, DELAYS[d]) @ person.gap)[counts]
     if said.std() < 1e-9 or true.std() < 1e-9:
         return Score(0.0, 0.0)

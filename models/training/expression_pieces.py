@@ -71,8 +71,8 @@ def augment(view: Float[Tensor, "B bands T"], generator: torch.Generator) -> Flo
     weight = position - below
     index = below.long().expand_as(view)
     view = view.gather(1, index) * (1 - weight) + view.gather(1, index + 1) * weight
-    view = view + uniform(-4, 3) + uniform(-6, 6) * band + uniform(-4, 4) * (band**2 - 0.33)
-    lost = (band - uniform(-1.5, 1.5)).abs() < uniform(0, 0.15)
+    view = view + uniform(-4.0, 3.0) + uniform(-6.0, 6.0) * band + uniform(-4.0, 4.0) * (band**2 - 0.33)
+    lost = (band - uniform(-1.5, 1.5)).abs() < uniform(0.0, 0.15)
     return view - 25.0 * lost
 
 

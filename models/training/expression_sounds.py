@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
 from models.audio_encoder import HOP, SAMPLE_RATE
@@ -54,7 +54,9 @@ def knocks(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64],
     return out
 
 
-def idle_sound(speech: Signal, rng: np.random.Generator, seconds: float = 6.0) -> tuple[Signal, int]:
+def idle_sound(
+    speech: Signal, rng: np.random.Generator, seconds: float = 6.0
+) -> tuple[Float32[NDArray[np.float32], " longer"], int]:
     """A stream in which nobody speaks at the end: sometimes speech before, then noise, knocks or nothing.
 
     Returns:

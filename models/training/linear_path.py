@@ -19,6 +19,9 @@ from models.expression_net import DIAL, ExpressionNet, Size
 DELAYS = tuple(ms // 10 for ms in DIAL)
 """Look-aheads in hops."""
 
+LOUD = 0.8
+"""Presence above which somebody speaks."""
+
 Features = Float32[NDArray[np.float32], "features T"]
 Matrix = Float64[NDArray[np.float64], "_ _"]
 
@@ -85,7 +88,7 @@ def speech_mean(
 ) -> Float64[NDArray[np.float64], "D R"]:
     """Mean lip components while somebody speaks."""
     features, components = hear(net, sound)
-    return components[:, :, features[-1] > 0.8 * PRESENCE].mean(2).astype(np.float64)
+    return components[:, :, features[-1] > LOUD * PRESENCE].mean(2).astype(np.float64)
 
 
 def amplify(

@@ -35,7 +35,7 @@ class Config:
 
     seed: int = 1
     steps: int = 1500
-    batch: int = 24
+    batch: int = 16
     hops: int = 300
     """Length of a training piece."""
     idle_share: float = 0.2
@@ -57,7 +57,7 @@ class Config:
     """Of speech that give a person full weight."""
     gain: float = 1.6
     """On the motion about the mean face of speech: a predictor by squared error moves about half as far as people."""
-    members: int = 3
+    members: int = 2
     channels: int = 64
     """Of each member."""
 

@@ -1,0 +1,208 @@
+"""Training the voice network: clocks, the linear path, folding, and a small run that learns."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder
+from models.expression_net import DIAL, ExpressionNet, Size
+from models.training.expression_data import Clip, LipMetric, Recording, on_sound_clock
+from models.training.expression_pieces import Sampler, Stream, augment, idle_stream
+from models.training.expression_sounds import idle_sound, in_room, with_noise
+from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, speech_mean, windows
+from models.training.lip_basis import find_basis, person_weights
+from models.training.train_expression import Config, Ensemble, train
+
+K = 14
+METRIC = LipMetric(np.diag(4.0 * 0.7 ** np.arange(K)), np.array([2.0, -1.0, 0.5] + [0.0] * (K - 3)))
+
+
+def talk(seconds, seed):
+    """A sound whose loudness and colour wander, and a face that follows them."""
+    rng = np.random.default_rng(seed)
+    count = int(seconds * 100)
+    slow = np.stack([np.convolve(rng.standard_normal(count + 20), np.hanning(21) / 4, "valid") for _ in range(2)], 1)
+    loudness = np.repeat(np.exp(slow[:count, 0]), HOP)
+    time = np.arange(count * HOP) / SAMPLE_RATE
+    dull = sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(1, 8))
+    bright = sum(np.sin(2 * np.pi * 130 * k * time) / k for k in range(8, 40))
+    colour = np.repeat(1 / (1 + np.exp(-3 * slow[:count, 1])), HOP)
+    sound = 0.05 * loudness * (dull * (1 - colour) + 4 * bright * colour)
+    face = 0.1 * slow[:count] @ np.eye(2, K) + 0.003 * rng.standard_normal((count, K))
+    return sound.astype(np.float32), face.astype(np.float32)
+
+
+def clip_of(stem, person, seconds=8.0, seed=0):
+    sound, face = talk(seconds, seed)
+    rows = np.concatenate([face[:1], face])
+    return Clip(Recording(stem, person, 0.0), sound, rows, np.ones(len(rows), np.bool_))
+
+
+def test_expressions_come_to_the_clock_of_the_sound():
+    ramp = np.repeat(np.arange(50, dtype=np.float32)[:, None], 2, 1) / 25  # the value is the time
+    sound = np.zeros(2 * SAMPLE_RATE, np.float32)
+    clip = on_sound_clock(Recording("a", "a", 0.1), sound, ramp, np.ones(50, np.bool_), Fraction(25))
+    at = 60  # boundary of hops at 0.6 s: the mouth shows it 0.1 s later
+    assert clip.expression[at] == pytest.approx(0.7, abs=1e-5)
+    assert len(clip.expression) == len(clip.sound) // HOP + 1
+    assert not clip.valid[-1]
+    assert clip.valid[at]
+
+
+def test_a_bad_frame_spoils_only_its_neighbourhood():
+    valid = np.ones(50, np.bool_)
+    valid[25] = False
+    clip = on_sound_clock(
+        Recording("a", "a", 0.0),
+        np.zeros(2 * SAMPLE_RATE, np.float32),
+        np.zeros((50, 2), np.float32),
+        valid,
+        Fraction(25),
+    )
+    bad = np.flatnonzero(~clip.valid[:190]) / 100
+    assert bad.min() == pytest.approx(0.96, abs=0.011)
+    assert bad.max() == pytest.approx(1.03, abs=0.011)
+
+
+def test_regression_weights_are_the_taps_of_the_network():
+    rng = np.random.default_rng(0)
+    size = Size(K, components=3, channels=4, members=1)
+    net = ExpressionNet(size)
+    features = rng.standard_normal((FEATURES, 120)).astype(np.float32)
+    for index, delay in enumerate(DELAYS):
+        rows = windows(features, delay, size.past)
+        weights = rng.standard_normal((rows.shape[1], 3))
+        with torch.no_grad():
+            net.head.weight.zero_()
+            net.linear.taps.weight.zero_()
+            net.linear.taps.weight[3 * index : 3 * index + 3] = torch.from_numpy(as_taps(weights, size))
+            out, _ = net.components(torch.from_numpy(features)[None], net.initial_state())
+        np.testing.assert_allclose(out[0, index].T, rows @ weights, atol=1e-3)
+
+
+def test_regressions_add_up():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 2))
+    whole, part, rest = Regression(), Regression(), Regression()
+    whole.add(x, y, 50.0)
+    part.add(x[:20], y[:20], 20.0)
+    rest.add(x[20:], y[20:], 30.0)
+    np.testing.assert_allclose(whole.without(part).solve(0.1), rest.solve(0.1))
+    np.testing.assert_allclose(whole.solve(0.0), np.linalg.lstsq(x, y)[0])
+
+
+def test_shifted_rows_are_what_a_hop_shows():
+    values = np.arange(11)
+    assert shifted(values, 0).tolist() == list(range(1, 11))
+    assert shifted(values, 4).tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_amplify_enlarges_speech_and_leaves_silence():
+    torch.manual_seed(0)
+    net = ExpressionNet(Size(K, components=3, channels=8, members=1))
+    sound, _ = talk(6.0, 1)
+    before = hear(net, sound)[1]
+    mean = speech_mean(net, sound)
+    amplify(net, np.full(len(DIAL), 2.0), mean)
+    after = hear(net, sound)[1]
+    loud = hear(net, sound)[0][-1] > 2.9
+    loud[:60] = False
+    np.testing.assert_allclose(after[:, :, loud].std(2), 2 * before[:, :, loud].std(2), rtol=0.1)
+    np.testing.assert_allclose(after[:, :, loud].mean(2), before[:, :, loud].mean(2), atol=0.1 * np.abs(before).max())
+    assert not hear(net, np.zeros(SAMPLE_RATE, np.float32))[1].any()
+
+
+def test_folded_network_is_the_average_of_members_and_ridge():
+    torch.manual_seed(0)
+    size = Size(K, components=3, channels=4, members=3)
+    net, ensemble = ExpressionNet(size), Ensemble(size, 0.0).eval()
+    ridge = torch.randn_like(net.linear.taps.weight) * 0.01
+    ensemble.fold(net, ridge, 0.25)
+    features = torch.randn(1, FEATURES, 90)
+    with torch.no_grad():
+        folded, _ = net.components(features, net.initial_state())
+        members = ensemble(features).mean(1)
+        net.linear.taps.weight.copy_(ridge)
+        net.head.weight.zero_()
+        linear, _ = net.components(features, net.initial_state())
+    torch.testing.assert_close(folded, 0.75 * members + 0.25 * linear, atol=1e-4, rtol=0)
+
+
+def test_components_keep_lip_distances_and_point_at_rest():
+    clips = [clip_of("a", "a", seed=0), clip_of("b", "b", seed=1)]
+    basis = find_basis(clips, METRIC, K, person_weights(clips, 1.0))
+    rows = clips[0].expression - np.median(clips[0].expression, 0)
+    scores = rows @ basis.encode
+    np.testing.assert_allclose((scores**2).sum(1), np.einsum("nk,kl,nl->n", rows, METRIC.form, rows), rtol=1e-3)
+    np.testing.assert_allclose(scores @ basis.decode, rows, atol=1e-5)
+    assert basis.rest @ basis.gap < 0
+    assert basis.part @ basis.gap == pytest.approx(1.0)
+
+
+def test_people_count_alike():
+    clips = [clip_of("a", "a", 8.0), clip_of("b", "a", 4.0), clip_of("c", "c", 4.0), clip_of("d", "d", 1.0)]
+    weights = person_weights(clips, least_seconds=2.0)
+    assert weights["a"] + weights["b"] == pytest.approx(1.0)
+    assert weights["a"] == pytest.approx(2 * weights["b"], rel=0.01)
+    assert weights["c"] == pytest.approx(1.0)
+    assert weights["d"] == pytest.approx(0.5, rel=0.02)
+
+
+def test_a_piece_shows_each_look_ahead_its_own_past():
+    hops = 100
+    target = np.arange(301, dtype=np.float32)[:, None]
+    view = np.tile(np.arange(300, dtype=np.float32), (32, 1))
+    stream = Stream(view, target, np.ones(301, np.bool_))
+    views, targets, counts = Sampler([[stream]], [1.0], [stream], 0.0, hops, seed=0)(4)
+    for d, delay in enumerate(DELAYS):
+        known = counts[:, d].bool()
+        assert known.any()
+        assert torch.equal(targets[:, d, 0][known], (views[:, 0] + 1 - delay)[known])
+
+
+def test_augmentation_is_repeatable_and_keeps_shape():
+    view = torch.randn(3, 32, 50)
+    once = augment(view, torch.Generator().manual_seed(1))
+    assert once.shape == view.shape
+    assert torch.equal(once, augment(view, torch.Generator().manual_seed(1)))
+    assert not torch.equal(once, view)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_spoilt_and_idle_sounds_are_usable(seed):
+    rng = np.random.default_rng(seed)
+    sound, _ = talk(4.0, seed)
+    for worse in (with_noise(sound, rng, 20.0), in_room(sound, rng)):
+        assert worse.shape == sound.shape
+        assert worse.dtype == np.float32
+        assert np.isfinite(worse).all()
+    idle, start = idle_sound(sound, rng)
+    assert 0 <= start * HOP < len(idle)
+    stream = idle_stream(sound, 3, AudioEncoder(), rng)
+    assert not stream.target.any()
+    assert stream.counts.any()
+
+
+@pytest.fixture(scope="module")
+def small():
+    clips = [clip_of(name, name, seed=seed) for seed, name in enumerate("abc")]
+    config = Config(steps=3, batch=2, hops=120, idle_streams=4, noisy_copies=1, members=1, channels=8, gain=1.0)
+    return clips, config, train(clips, METRIC, config)
+
+
+def test_a_small_run_learns_what_the_sound_tells(small):
+    _, _, net = small
+    unheard = clip_of("d", "d", seed=9)
+    said = net.step(torch.from_numpy(unheard.sound)[None], net.initial_state(), DIAL.index(80))[0].numpy()
+    true = shifted(unheard.expression, 8)
+    assert np.corrcoef(said[50:] @ METRIC.gap, true[50:] @ METRIC.gap)[0, 1] > 0.7
+
+
+def test_the_same_seed_gives_the_same_network(small):
+    clips, config, net = small
+    again, other = train(clips, METRIC, config), train(clips, METRIC, replace(config, seed=2))
+    assert torch.equal(net.head.weight, again.head.weight)
+    assert not torch.equal(net.head.weight, other.head.weight)
