@@ -172,7 +172,7 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
     from models.training.overlay import overlay_sheet
     from models.training.prepare import prepare
     from models.training.train_renderer import Plan, train
-    from models.video import probe, read_frames
+    from models.video import read_frames
 
     model = source_of(settings.face_model)
     track = kept(
@@ -189,11 +189,11 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
         lambda fitted, path: fitted.save(path),
     )
     if not (work / "fit.png").exists():
-        overlay_sheet(work / "fit.png", read_frames(video, info=probe(video)), fitted)
+        overlay_sheet(work / "fit.png", read_frames(video), fitted)
     framing = frame_lower_face(fitted)
     prepared = work / "prepared"
     if not prepared.exists():
-        frames = read_frames(video, info=probe(video))
+        frames = (picture for _, picture in read_frames(video))
         prepare(prepared, frames, fitted, framing, stage(progress, "Drawing the training data"))
     if not (work / "renderer.onnx").exists():
         plan = Plan(minutes=minutes(settings.effort), kind=settings.renderer.value, held_out=HELD_OUT)
