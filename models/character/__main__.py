@@ -40,16 +40,15 @@ def pictures(frames: list[Controls], size: int, jobs: int) -> Iterator[Picture]:
         yield from pool.imap(_film, frames, chunksize=4)
 
 
-def write_video(pictures: Iterable[Picture], show: Performance, path: Path) -> None:
-    """H.264 and AAC; the file appears under its name only when it is complete."""
+def write_video(pictures: Iterable[Picture], size: int, show: Performance, path: Path) -> None:
+    """Square pictures of `size` px as H.264, the sound as AAC; the file appears under its name only when it is complete."""
     unfinished = path.with_name(path.name + ".part")
     with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=FPS, options={"crf": "14", "preset": "slow"})
         audio = container.add_stream("aac", rate=show.rate, layout="mono")
         audio.bit_rate = 96_000
-        video.pix_fmt = "yuv420p"
+        video.width, video.height, video.pix_fmt = size, size, "yuv420p"
         for n, picture in enumerate(pictures):
-            video.height, video.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = n, Fraction(1, FPS)
             container.mux(video.encode(frame))
@@ -85,7 +84,7 @@ def main() -> int:
         if options.hello:
             write_wav(speak(HELLO, VOICE), options.hello)
         show = performance()
-        write_video(pictures(show.frames, options.size, options.jobs), show, options.out)
+        write_video(pictures(show.frames, options.size, options.jobs), options.size, show, options.out)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
