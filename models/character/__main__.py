@@ -41,7 +41,7 @@ def pictures(frames: list[Controls], size: int, jobs: int) -> Iterator[Picture]:
 
 
 def write_video(pictures: Iterable[Picture], size: int, show: Performance, path: Path) -> None:
-    """Square pictures of `size` px as H.264, the sound as AAC; the file appears under its name only when it is complete."""
+    """Pictures of `size` x `size` px as H.264, sound as AAC; the file gets its name only when it is complete."""
     unfinished = path.with_name(path.name + ".part")
     with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=FPS, options={"crf": "14", "preset": "slow"})
