@@ -52,4 +52,4 @@ class Captured:
 
 
 def _tensors(batch: Batch) -> tuple[Tensor, ...]:
-    return (batch.face, batch.photo, batch.mask, batch.target, batch.mouth)
+    return (batch.face, batch.photo, batch.mask, batch.known, batch.target, batch.mouth)

@@ -41,6 +41,9 @@ class Batch:
     photo: UInt8[Tensor, "B H W 3"]
     """With the hole blanked."""
     mask: UInt8[Tensor, "B H W 1"]
+    known: Float[Tensor, "B 1 H W"]
+    """1 where the target is what the hole should show, else 0: with a partner's surroundings that is the face alone,
+    for the partner's collar is elsewhere."""
     target: Float[Tensor, "B 3 H W"]
     """The picture as filmed, 0..1."""
     mouth: Float[Tensor, "B 4"]
@@ -96,6 +99,8 @@ class Clip:
             )
         ]
         face, target, photo, mask = cut
+        own = (place == frame).to(self._device, non_blocking=True)[:, None, None]
+        known = (mask > 0) & (own | (face > 0).any(dim=-1))
         gain = gain.to(self._device, non_blocking=True)[:, None, None]
         mask = mask[..., None]
         photo = (photo * gain + 0.5).clamp(0, 255).to(torch.uint8)
@@ -103,6 +108,7 @@ class Clip:
             face,
             torch.where(mask > 0, BLANK, photo),
             mask,
+            known[:, None].float(),
             (target * (gain / 255)).clamp(0, 1).permute(0, 3, 1, 2),
             mouth.to(self._device, non_blocking=True),
         )

@@ -26,11 +26,11 @@ WIDE_OPEN_CM = 3.0
 """Between the lips; speech stays under it."""
 CORNERS = 64
 """Of the hole's outline."""
-RIM = 1.12
+RIM = 1.10
 """The hole against the projected lower face: room for the blend and for what the fit misses."""
 THROAT = 0.25
 """How much further it goes below the chin, where the throat moves with the jaw."""
-CONTEXT = 1.24
+CONTEXT = 1.15
 """The crop's side against the hole's: the real pixels around it tell the renderer about light and place."""
 LARGEST_SCALE = 2.0
 """Enlarging more would only spend time: the detail is not there."""

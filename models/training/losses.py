@@ -11,16 +11,16 @@ MOUTH_WEIGHT = 4.0
 """How much more an error at the lips and teeth counts than one on the cheek."""
 
 
-def importance(mask: Float[Tensor, "B 1 H W"], mouth: Float[Tensor, "B 4"]) -> Float[Tensor, "B 1 H W"]:
-    """1 in the hole (0..1), up to 1 + MOUTH_WEIGHT around the lips' box (left, top, right, bottom px), 0 outside."""
-    height, width = mask.shape[2:]
+def importance(known: Float[Tensor, "B 1 H W"], mouth: Float[Tensor, "B 4"]) -> Float[Tensor, "B 1 H W"]:
+    """`known` (0..1), up to 1 + MOUTH_WEIGHT times more around the lips' box (left, top, right, bottom px)."""
+    height, width = known.shape[2:]
     left, top, right, bottom = mouth[:, :, None].unbind(1)
-    x = torch.arange(width, device=mask.device) + 0.5
-    y = torch.arange(height, device=mask.device) + 0.5
+    x = torch.arange(width, device=known.device) + 0.5
+    y = torch.arange(height, device=known.device) + 0.5
     across = (x - (left + right) / 2) / (right - left)
     down = (y - (top + bottom) / 2) / (0.8 * (right - left))
     blob = torch.exp(-4 * across**2)[:, None, None, :] * torch.exp(-4 * down**2)[:, None, :, None]
-    return mask * (1 + MOUTH_WEIGHT * blob)
+    return known * (1 + MOUTH_WEIGHT * blob)
 
 
 def pyramid_loss(

@@ -20,7 +20,7 @@ from models.training.fit_face import FaceFit
 from models.training.framing import Framing
 
 PARTNERS = 16
-NEAR_IN_CROP, NEAR_IN_FRAME = 2.0, 4.0
+NEAR_IN_CROP, NEAR_IN_FRAME = 2.0, 8.0
 """Mean distance of two holes' outlines under which one frame may stand in for the other, px of the crop: as the
 crops show them, where the face must fit, and as the frames do, where collar and background must."""
 APART = 5

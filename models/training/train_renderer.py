@@ -131,11 +131,10 @@ class _Training:
         """One step on one batch."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed, cache_enabled=False):
             drawn = self.renderer.trunk(pack(batch.face, batch.photo, batch.mask)).float()
-            mask = batch.mask.permute(0, 3, 1, 2) / 255
-            loss = pyramid_loss(drawn, batch.target, importance(mask, batch.mouth))
+            loss = pyramid_loss(drawn, batch.target, importance(batch.known, batch.mouth))
             total = loss
             if adversarial:
-                total = total + self._persuade(batch, torch.lerp(batch.target, drawn, mask))
+                total = total + self._persuade(batch, torch.lerp(batch.target, drawn, batch.known))
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         nn.utils.clip_grad_norm_(self.renderer.parameters(), 1.0)

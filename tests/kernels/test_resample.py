@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from kernels.resample import resample
+from kernels.resample import STRETCH, resample
 
 RNG = np.random.default_rng(0)
 
 
 def keys(d):
-    """Cubic convolution kernel with a = -1/2."""
+    """Cubic convolution kernel with a = -3/4."""
     d = np.abs(d)
-    return np.where(d < 1, 1.5 * d**3 - 2.5 * d**2 + 1, np.where(d < 2, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2, 0))
+    return np.where(d < 1, 1.25 * d**3 - 2.25 * d**2 + 1, np.where(d < 2, -0.75 * d**3 + 3.75 * d**2 - 6 * d + 3, 0))
 
 
 def matrix(count, size, origin, scale):
     """[count, size] what each output takes of each input; inputs beyond the border are those at it."""
-    stretch = max(1, 1 / scale)
+    stretch = max(1, STRETCH / scale)
     centre = origin + (np.arange(count) + 0.5) / scale
     places = np.arange(-3 * size - 200, 4 * size + 200)
     weights = keys((places + 0.5 - centre[:, None]) / stretch)
@@ -51,3 +51,14 @@ def test_shrinking_turns_fine_detail_into_its_mean():
     out = np.empty((16, 16, 3), np.uint8)
     resample(source, out, 0.3, 0.7, 0.25)
     assert np.abs(out[3:-3, 3:-3].astype(int) - 100).max() <= 2
+
+
+def test_there_and_back_keeps_the_detail():
+    """A frame goes through a crop: enlarged, drawn, shrunk."""
+    frame = np.clip(128 + 40 * RNG.standard_normal((48, 48, 1)), 0, 255).repeat(3, axis=2)
+    frame = (0.5 * frame + 0.25 * np.roll(frame, 1, axis=0) + 0.25 * np.roll(frame, 1, axis=1)).astype(np.uint8)
+    crop, back = np.empty((90, 90, 3), np.uint8), np.empty((48, 48, 3), np.uint8)
+    resample(frame, crop, -2.0, -2.0, 1.6)
+    resample(crop, back, 3.2, 3.2, 1 / 1.6)
+    kept = np.var(np.diff(back[4:-4, 4:-4, 0].astype(int))) / np.var(np.diff(frame[4:-4, 4:-4, 0].astype(int)))
+    assert 0.75 < kept < 1.1
