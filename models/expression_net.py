@@ -4,8 +4,9 @@ Letters: B batch, T hops of 10 ms, M members of the ensemble, D look-aheads, R l
 `tracked` face model.
 
 A trunk of dilated causal convolutions hears the past; a head per look-ahead reads from it the face as it was that long
-ago, and a linear path (in effect a ridge regression on the features) is added, since either alone is worse. Nothing has
-a bias: silence is zero at the input, so it is the closed face at rest at the output, by construction.
+ago, and a linear path (in effect a ridge regression on the features) is added, since either alone is worse. Neither has
+a bias: silence is zero at the input, so it is the closed face at rest at the output, by construction. For sounds that
+are no speech there is a gate, a head of its own, between 0 (rest) and 1.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ class ExpressionNet(nn.Module):
         self.trunk = Trunk(size)
         outputs = len(DIAL) * size.components
         self.head = nn.Conv1d(size.members * size.channels, outputs, 1, bias=False)
+        self.gate = nn.Conv1d(size.members * size.channels, len(DIAL), 1)
         self.linear = LinearPath(size)
         self.register_buffer("decode", torch.zeros(size.components, size.coefficients))
         """Lip components (standardised) -> coefficients."""
@@ -133,11 +135,12 @@ class ExpressionNet(nn.Module):
 
     def components(
         self, features: Float[Tensor, "B features T"], state: State
-    ) -> tuple[Float[Tensor, "B D R T"], State]:
-        """Lip components for every look-ahead, from the encoder's features."""
+    ) -> tuple[Float[Tensor, "B D R T"], Float[Tensor, "B D 1 T"], State]:
+        """Lip components for every look-ahead as if somebody spoke, the gate to multiply them with, the new state."""
         linear, after = self.linear(features, state)
         trunk, memory = self.trunk(features, state)
-        return (self.head(trunk) + linear).unflatten(1, (len(DIAL), self.size.components)), after | memory
+        open_lips = (self.head(trunk) + linear).unflatten(1, (len(DIAL), self.size.components))
+        return open_lips, torch.sigmoid(self.gate(trunk))[:, :, None], after | memory
 
     def forward(
         self, samples: Float[Tensor, "1 samples"], look_ahead: Int[Tensor, ""], state: State
@@ -154,8 +157,8 @@ class ExpressionNet(nn.Module):
             the sound into calls gives the same rows.
         """
         features, after = self.encoder(samples, state)
-        components, memory = self.components(features, state)
-        chosen = components[0].index_select(0, look_ahead.reshape(1))[0].T
+        components, gate, memory = self.components(features, state)
+        chosen = (components * gate)[0].index_select(0, look_ahead.reshape(1))[0].T
         # Lips that meet do not pass through one another.
         overlap = torch.relu(-(chosen * self.gap).sum(1, keepdim=True))
         return (chosen + overlap * self.part) @ self.decode, after | memory

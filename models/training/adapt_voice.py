@@ -25,7 +25,7 @@ from models.expression_net import DIAL, ExpressionNet
 from models.face_model import FaceModel
 from models.puppet import VoiceMap
 from models.training.expression_data import LipMetric, Recording, Signal, on_sound_clock
-from models.training.linear_path import DELAYS, LOUD, Regression, amplify, as_taps, hear, shifted, speech_mean, windows
+from models.training.linear_path import DELAYS, Heard, Regression, amplify, as_taps, hear, shifted, windows
 
 JUDGED = DIAL.index(80)
 """Look-ahead at which the adaptation is judged against the universal network."""
@@ -79,8 +79,7 @@ class Adaptation:
 class _Person:
     """The clip in the universal network's terms."""
 
-    features: Float32[NDArray[np.float32], "features T"]
-    universal: Float32[NDArray[np.float32], "D R T"]
+    heard: Heard
     target: Float32[NDArray[np.float32], "T1 R"]
     valid: NDArray[np.bool_]
     gap: Float64[NDArray[np.float64], " R"]
@@ -125,7 +124,8 @@ def adapt(
     """
     config = config or Config()
     metric = LipMetric.of(face)
-    moved = net.decode.double().numpy() @ transfer(universal, face).T  # R, P
+    across = transfer(universal, face)
+    moved = net.decode.double().numpy() @ across.T  # R, P
     projection = metric.form @ moved.T @ np.linalg.inv(moved @ metric.form @ moved.T)
     median = np.median(expression[valid], 0)
     scores = ((expression - median) @ projection).astype(np.float32)
@@ -133,35 +133,55 @@ def adapt(
     opening = scores @ gap
     closed = valid & (opening <= np.quantile(opening[valid], config.closed_share))
     rest = scores[closed].mean(0)
-
-    features, components = hear(net, sound)
-    late = _mouth_late(components[JUDGED].T @ gap, opening, float(fps), config.reach_ms)
+    late = _mouth_late(hear(net, sound).components[JUDGED].T @ gap, opening, float(fps), config.reach_ms)
     clip = on_sound_clock(Recording("", "", late), sound, scores - rest, valid, fps)
-    count = len(clip.valid) - 1
-    person = _Person(features[:, :count], components[:, :, :count], clip.expression, clip.valid, gap)
+    person = _Person(hear(net, clip.sound), clip.expression, clip.valid, gap)
 
-    personal = _Fit(person, net, config)
-    best = max(config.penalties, key=personal.agreement)
-    plain = personal.held_out(None)
-    fitted = personal.held_out(best)
-    adapted = _score(person, fitted, JUDGED).r > _score(person, plain, JUDGED).r
-    chosen = fitted if adapted else plain
-    new = personal.folded(best if adapted else None)
-    gain = np.array([_gain(person, chosen, d, config) for d in _dials()])
-    amplify(new, gain, speech_mean(new, sound))
+    fit = _Fit(person, net, config)
+    choices = [_Choice.of(person, fit, penalty, config) for penalty in (None, *config.penalties)]
+    best = max(choices, key=_Choice.agreement)
+    new = fit.folded(best.penalty)
+    amplify(new, np.array(best.gains), hear(new, clip.sound).speech_mean())
     new.gap.copy_(torch.from_numpy(gap))
     new.part.copy_(new.part / (new.part @ new.gap))
-    voice = VoiceMap(
-        gain=transfer(universal, face).astype(np.float32), offset=(median + rest @ moved).astype(np.float32)
-    )
     return Adaptation(
         net=new,
-        voice=voice,
-        adapted=adapted,
+        voice=VoiceMap(gain=across.astype(np.float32), offset=(median + rest @ moved).astype(np.float32)),
+        adapted=best.penalty is not None,
         mouth_late_ms=round(late * 1000),
-        universal={DIAL[d]: _score(person, components[:, :, :count], d) for d in _dials()},
-        personal={DIAL[d]: _score(person, _enlarged(person, chosen, d, gain[d]), d) for d in _dials()},
+        universal={DIAL[d]: _score(person, person.heard.components[d].T @ gap, d) for d in _dials()},
+        personal={DIAL[d]: best.scores[d] for d in _dials()},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One strength of the correction, with the gains that bring the motion to its size, judged on held-out blocks."""
+
+    penalty: float | None
+    """None: nothing but the size of the motion is learned."""
+    gains: list[float]
+    scores: list[Score]
+
+    @classmethod
+    def of(cls, person: _Person, fit: _Fit, penalty: float | None, config: Config) -> _Choice:
+        components = fit.held_out(penalty)
+        means = person.heard.mean(components) @ person.gap
+        factors = np.linspace(*config.gains, 35)
+        gains, scores = [], []
+        for d in _dials():
+            opening = components[d].T @ person.gap
+            # What `amplify` does: larger about the mean of speech, nothing in silence.
+            presence = means[d] * person.heard.features[-1] / PRESENCE * person.heard.gate[d]
+            tried = [_score(person, factor * opening + (1 - factor) * presence, d) for factor in factors]
+            nearest = int(np.argmin([abs(score.amplitude - config.amplitude) for score in tried]))
+            gains.append(float(factors[nearest]))
+            scores.append(tried[nearest])
+        return cls(penalty, gains, scores)
+
+    def agreement(self) -> float:
+        """Mean correlation over the look-aheads that hear something ahead."""
+        return float(np.mean([score.r for score in self.scores[1:]]))
 
 
 class _Fit:
@@ -169,7 +189,7 @@ class _Fit:
 
     def __init__(self, person: _Person, net: ExpressionNet, config: Config) -> None:
         self._person, self._net = person, net
-        count = person.features.shape[1]
+        count = person.heard.features.shape[1]
         edges = np.linspace(0, count, config.blocks + 1).astype(int)
         self._blocks = [np.arange(a, b) for a, b in pairwise(edges)]
         self._size: list[float] = []
@@ -191,30 +211,25 @@ class _Fit:
     def _rows(self, d: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Inputs (universal components, then features), what the universal ones miss, and which hops count."""
         person = self._person
-        own = person.universal[d].T
+        own = person.heard.components[d].T
         target, counts = shifted(person.target, DELAYS[d]), shifted(person.valid, DELAYS[d])
         counts[: DELAYS[d]] = False
         scale = float((own[counts] * target[counts]).sum() / (own[counts] ** 2).sum())
         self._scale.append(scale)
         self._size.append(float(np.sqrt(target[counts].var(0).sum() / own[counts].var(0).sum())))
-        inputs = np.concatenate([own, windows(person.features, DELAYS[d], self._net.size.past)], 1)
-        return inputs, target - scale * own, counts
+        heard = windows(person.heard.features, DELAYS[d], self._net.size.past) * person.heard.gate[d][:, None]
+        return np.concatenate([own, heard], 1), target - scale * own, counts
 
     def held_out(self, penalty: float | None) -> Float64[NDArray[np.float64], "D R T"]:
         """Each block as predicted from the others; without a penalty only the size is fitted."""
         scale = self._size if penalty is None else self._scale
-        out = np.stack([s * u for s, u in zip(scale, self._person.universal, strict=True)]).astype(np.float64)
+        out = np.stack([s * u for s, u in zip(scale, self._person.heard.components, strict=True)]).astype(np.float64)
         if penalty is not None:
             for d in _dials():
                 for block, part in zip(self._blocks, self._parts[d], strict=True):
                     weights = self._whole[d].without(part).solve(penalty)
                     out[d][:, block] += (self._inputs[d][block] @ weights).T
         return out
-
-    def agreement(self, penalty: float) -> float:
-        """Mean correlation of the opening on held-out blocks over the look-aheads that hear something ahead."""
-        predicted = self.held_out(penalty)
-        return float(np.mean([_score(self._person, predicted, d).r for d in list(_dials())[1:]]))
 
     def folded(self, penalty: float | None) -> ExpressionNet:
         """A copy of the network with the correction in its weights."""
@@ -245,27 +260,11 @@ def _dials() -> range:
     return range(len(DIAL))
 
 
-def _enlarged(person: _Person, components: NDArray[np.floating], d: int, gain: float) -> NDArray[np.floating]:
-    """Components with the motion of one look-ahead larger, as `amplify` makes it."""
-    presence = person.features[-1] / PRESENCE
-    mean = components[d][:, presence > LOUD].mean(1)
-    out = components.copy()
-    out[d] = gain * components[d] + (1 - gain) * mean[:, None] * presence
-    return out
-
-
-def _gain(person: _Person, components: NDArray[np.floating], d: int, config: Config) -> float:
-    """Factor on the motion that brings the mouth's opening to the amplitude wanted."""
-    factors = np.linspace(*config.gains, 35)
-    found = [_score(person, _enlarged(person, components, d, factor), d).amplitude for factor in factors]
-    return float(factors[np.argmin(np.abs(np.array(found) - config.amplitude))])
-
-
-def _score(person: _Person, components: NDArray[np.floating], d: int) -> Score:
-    """Agreement of the opening at one look-ahead; lips that meet stop there, as in the network."""
+def _score(person: _Person, opening: NDArray[np.floating], d: int) -> Score:
+    """Agreement of an opening [T] at one look-ahead; lips that meet stop there, as in the network."""
     counts = shifted(person.valid, DELAYS[d])
     counts[: DELAYS[d]] = False
-    said = (components[d].T @ person.gap)[counts].clip(0)
+    said = opening[counts].clip(0)
     true = (shifted(person.target, DELAYS[d]) @ person.gap)[counts]
     if said.std() < 1e-9 or true.std() < 1e-9:
         return Score(0.0, 0.0)

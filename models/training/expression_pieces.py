@@ -14,10 +14,10 @@ from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio_encoder import BANDS, AudioEncoder
+from models.audio_encoder import BANDS, PRESENCE, AudioEncoder
 from models.training.expression_data import Clip, Signal, decibels
 from models.training.expression_sounds import idle_sound, in_room, with_noise
-from models.training.linear_path import DELAYS
+from models.training.linear_path import DELAYS, LOUD
 from models.training.lip_basis import Basis, clip_scores
 
 CLOSING = 15
@@ -34,6 +34,8 @@ class Stream:
     target: Float32[NDArray[np.float32], "T1 R"]
     counts: NDArray[np.bool_]
     """Rows of the target that are known."""
+    speaks: Float32[NDArray[np.float32], " T1"]
+    """1 where somebody speaks, 0 where nobody does, NaN where it is not clear."""
 
 
 def spoken_streams(
@@ -46,7 +48,10 @@ def spoken_streams(
     for i in range(copies):
         sound = in_room(clip.sound, rng) if i % 2 else clip.sound
         sounds.append(with_noise(sound, rng, rng.uniform(8, 30)))
-    return [Stream(decibels(sound, encoder), target.astype(np.float32), clip.valid) for sound in sounds]
+    views = [decibels(sound, encoder) for sound in sounds]
+    presence = encoder.features(torch.from_numpy(views[0])[None])[0, -1].numpy()
+    speaks = np.where(np.append(presence[:1], presence) > LOUD * PRESENCE, 1, np.nan).astype(np.float32)
+    return [Stream(view, target.astype(np.float32), clip.valid, speaks) for view in views]
 
 
 def idle_stream(speech: Signal, components: int, encoder: AudioEncoder, rng: np.random.Generator) -> Stream:
@@ -55,7 +60,8 @@ def idle_stream(speech: Signal, components: int, encoder: AudioEncoder, rng: np.
     view = decibels(sound, encoder)
     rows = view.shape[1] + 1
     counts = np.arange(rows) >= (start + CLOSING if start else 0)
-    return Stream(view, np.zeros((rows, components), np.float32), counts)
+    speaks = np.where(counts, 0, np.nan).astype(np.float32)
+    return Stream(view, np.zeros((rows, components), np.float32), counts, speaks)
 
 
 def augment(view: Float[Tensor, "B bands T"], generator: torch.Generator) -> Float[Tensor, "B bands T"]:
@@ -92,13 +98,13 @@ class Sampler:
         self._weights = np.array(weights) / sum(weights)
         self._rng = np.random.default_rng(seed)
 
-    def __call__(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Views [B, bands, T], targets [B, D, R, T] and weights [B, D, T]."""
+    def __call__(self, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Views [B, bands, T], targets [B, D, R, T], their weights [B, D, T], and whether somebody speaks [B, D, T]."""
         pieces = [self._piece() for _ in range(batch)]
-        views, targets, counts = (torch.from_numpy(np.stack(part)) for part in zip(*pieces, strict=True))
-        return views, targets, counts
+        views, targets, counts, speaks = (torch.from_numpy(np.stack(part)) for part in zip(*pieces, strict=True))
+        return views, targets, counts, speaks
 
-    def _piece(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    def _piece(self) -> tuple[NDArray[np.float32], ...]:
         rng, hops = self._rng, self._hops
         if rng.random() < self._idle_share:
             stream = self._idle[int(rng.integers(len(self._idle)))]
@@ -112,6 +118,7 @@ class Sampler:
         view[:, : stop - start] = stream.decibels[:, start:stop]
         target = np.zeros((len(DELAYS), stream.target.shape[1], hops), np.float32)
         counts = np.zeros((len(DELAYS), hops), np.float32)
+        speaks = np.full((len(DELAYS), hops), np.nan, np.float32)
         hop = np.arange(start, stop)
         warm = WARM if start else 0
         for d, delay in enumerate(DELAYS):
@@ -119,4 +126,5 @@ class Sampler:
             known = np.clip(row, 0, None)
             target[d, :, : stop - start] = stream.target[known].T
             counts[d, : stop - start] = stream.counts[known] & (row >= 0) & (hop >= start + warm)
-        return view, target, counts
+            speaks[d, : stop - start] = np.where(counts[d, : stop - start] > 0, stream.speaks[known], np.nan)
+        return view, target, counts, speaks

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64
 from numpy.typing import NDArray
 
 from models.audio_encoder import FEATURES, HOP, PRESENCE
@@ -72,23 +72,36 @@ class Regression:
         return np.linalg.solve(self.gram + penalty * self.weight * np.eye(len(self.gram)), self.moment)
 
 
-def hear(
-    net: ExpressionNet, sound: Float32[NDArray[np.float32], " samples"]
-) -> tuple[Features, Float32[NDArray[np.float32], "D R T"]]:
-    """Features of a whole sound, and the lip components for each look-ahead."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the network makes of a whole sound."""
+
+    features: Features
+    components: Float32[NDArray[np.float32], "D R T"]
+    """Gated."""
+    gate: Float32[NDArray[np.float32], "D T"]
+
+    @property
+    def loud(self) -> Bool[NDArray[np.bool_], " T"]:
+        """Hops in which somebody speaks."""
+        return self.features[-1] > LOUD * PRESENCE
+
+    def speech_mean(self) -> Float64[NDArray[np.float64], "D R"]:
+        """Mean lip components while somebody speaks, as they are before the gate."""
+        return self.mean(self.components)
+
+    def mean(self, components: Float[NDArray[np.floating], "D R T"]) -> Float64[NDArray[np.float64], "D R"]:
+        """The same of other gated components of this sound."""
+        return components[:, :, self.loud].sum(2, np.float64) / self.gate[:, None, self.loud].sum(2, np.float64)
+
+
+def hear(net: ExpressionNet, sound: Float32[NDArray[np.float32], " samples"]) -> Heard:
+    """Run the network over a whole sound."""
     whole = torch.from_numpy(sound[: len(sound) // HOP * HOP])[None]
     with torch.inference_mode():
         features, _ = net.encoder(whole, net.encoder.initial_state())
-        components, _ = net.components(features, net.initial_state())
-    return features[0].numpy(), components[0].numpy()
-
-
-def speech_mean(
-    net: ExpressionNet, sound: Float32[NDArray[np.float32], " samples"]
-) -> Float64[NDArray[np.float64], "D R"]:
-    """Mean lip components while somebody speaks."""
-    features, components = hear(net, sound)
-    return components[:, :, features[-1] > LOUD * PRESENCE].mean(2).astype(np.float64)
+        components, gate, _ = net.components(features, net.initial_state())
+    return Heard(features[0].numpy(), (components * gate)[0].numpy(), gate[0, :, 0].numpy())
 
 
 def amplify(

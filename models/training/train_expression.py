@@ -25,7 +25,7 @@ from models.face_model import FaceModel
 from models.training.expression_data import Clip, LipMetric, decibels, load_clip, spectrum
 from models.training.expression_pieces import Sampler, Stream, augment, idle_stream, spoken_streams
 from models.training.expression_sources import RECORDINGS
-from models.training.linear_path import DELAYS, Regression, amplify, as_taps, shifted, speech_mean, windows
+from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, windows
 from models.training.lip_basis import Basis, find_basis, person_weights
 
 
@@ -40,7 +40,7 @@ class Config:
     """Length of a training piece."""
     idle_share: float = 0.2
     """Of the pieces in which nobody speaks; the others are recordings of people."""
-    idle_streams: int = 60
+    idle_streams: int = 100
     noisy_copies: int = 2
     """Of each recording, beside the clean one, with noise and room."""
     learning_rate: float = 2e-3
@@ -49,6 +49,7 @@ class Config:
     gap_weight: float = 0.5
     """Of the mouth's opening against all lip motion."""
     velocity_weight: float = 1.0
+    gate_weight: float = 0.5
     ridge: float = 0.3
     """Penalty of the linear path that is fitted in closed form."""
     ridge_share: float = 0.5
@@ -91,22 +92,26 @@ class Ensemble(nn.Module):
         outputs = size.members * len(DIAL) * size.components
         self.trunk = Trunk(size, dropout)
         self.head = nn.Conv1d(size.members * size.channels, outputs, 1, groups=size.members, bias=False)
+        self.gate = nn.Conv1d(size.members * size.channels, len(DIAL), 1)
         self.linear = LinearPath(size)
         with torch.no_grad():
             self.linear.taps.weight.zero_()
             self.head.weight *= 0.3
 
-    def forward(self, features: Float[Tensor, "B features T"]) -> Float[Tensor, "B M D R T"]:
-        """Components from features that follow silence."""
+    def forward(
+        self, features: Float[Tensor, "B features T"]
+    ) -> tuple[Float[Tensor, "B M D R T"], Float[Tensor, "B D T"]]:
+        """Components from features that follow silence, and how surely somebody speaks (logits of the gate)."""
         trunk, _ = self.trunk(features, self.trunk.initial_state(len(features)))
         linear, _ = self.linear(features, self.linear.initial_state(len(features)))
         out = self.head(trunk).unflatten(1, (self.size.members, -1)) + linear[:, None]
-        return out.unflatten(2, (len(DIAL), self.size.components))
+        return out.unflatten(2, (len(DIAL), self.size.components)), self.gate(trunk)
 
     def fold(self, net: ExpressionNet, ridge: Float[Tensor, "DR features taps"], ridge_share: float) -> None:
         """Put the average of the members and the ridge into the network that is shipped."""
         members, own = self.size.members, 1 - ridge_share
         net.trunk.load_state_dict(self.trunk.state_dict())
+        net.gate.load_state_dict(self.gate.state_dict())
         head = self.head.weight.detach().chunk(members)
         with torch.no_grad():
             net.head.weight.copy_(torch.cat(head, 1) * (own / members))
@@ -132,6 +137,12 @@ def loss(
     return squared(error, counts) + config.velocity_weight * squared(change, counts[..., 4:] * counts[..., :-4])
 
 
+def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B D T"]) -> Float[Tensor, ""]:
+    """Cross entropy where it is known whether somebody speaks (0 or 1; NaN where not)."""
+    known = ~speaks.isnan()
+    return nn.functional.binary_cross_entropy_with_logits(logits[known], speaks[known])
+
+
 def train(clips: Sequence[Clip], metric: LipMetric, config: Config) -> ExpressionNet:
     """Train on clips; the same clips and configuration give the same network on the same machine."""
     torch.manual_seed(config.seed)
@@ -148,7 +159,7 @@ def train(clips: Sequence[Clip], metric: LipMetric, config: Config) -> Expressio
     ensemble = Ensemble(net.size, config.dropout)
     _optimise(ensemble, Sampler(spoken, weights, idle, config.idle_share, config.hops, config.seed), net, config)
     ensemble.fold(net, ridge, config.ridge_share)
-    means = [speech_mean(net, clip.sound) * weight for clip, weight in zip(clips, weights, strict=True)]
+    means = [hear(net, clip.sound).speech_mean() * weight for clip, weight in zip(clips, weights, strict=True)]
     amplify(net, np.full(len(DIAL), config.gain), np.sum(means, 0) / sum(weights))
     return net.eval()
 
@@ -170,8 +181,10 @@ def _optimise(ensemble: Ensemble, sampler: Sampler, net: ExpressionNet, config: 
     ensemble.train()
     running = 0.0
     for step in range(1, config.steps + 1):
-        view, target, counts = sampler(config.batch)
-        cost = loss(ensemble(net.encoder.features(augment(view, generator))), target, counts, gap, config)
+        view, target, counts, speaks = sampler(config.batch)
+        components, logits = ensemble(net.encoder.features(augment(view, generator)))
+        gated = components * torch.sigmoid(logits)[:, None, :, None]
+        cost = loss(gated, target, counts, gap, config) + config.gate_weight * gate_loss(logits, speaks)
         optimizer.zero_grad()
         cost.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(ensemble.parameters(), 1.0)

@@ -90,7 +90,8 @@ def test_state_keeps_its_shapes(net, voice):
 def test_the_lips_do_not_pass_through_one_another(net, voice):
     with torch.no_grad():
         features, _ = net.encoder(voice, net.initial_state())
-        raw = net.components(features, net.initial_state())[0][0, 2].T
+        components, gate, _ = net.components(features, net.initial_state())
+        raw = (components * gate)[0, 2].T
     rows, _ = net.step(voice, net.initial_state(), 2)
     raised = raw + (-(raw @ net.gap)).clamp_min(0)[:, None] * net.part
     assert (raw @ net.gap).min() < -0.1

@@ -12,7 +12,7 @@ from models.expression_net import DIAL, ExpressionNet, Size
 from models.training.expression_data import Clip, LipMetric, Recording, on_sound_clock
 from models.training.expression_pieces import Sampler, Stream, augment, idle_stream
 from models.training.expression_sounds import idle_sound, in_room, with_noise
-from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, speech_mean, windows
+from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, windows
 from models.training.lip_basis import find_basis, person_weights
 from models.training.train_expression import Config, Ensemble, train
 
@@ -79,7 +79,7 @@ def test_regression_weights_are_the_taps_of_the_network():
             net.head.weight.zero_()
             net.linear.taps.weight.zero_()
             net.linear.taps.weight[3 * index : 3 * index + 3] = torch.from_numpy(as_taps(weights, size))
-            out, _ = net.components(torch.from_numpy(features)[None], net.initial_state())
+            out, _, _ = net.components(torch.from_numpy(features)[None], net.initial_state())
         np.testing.assert_allclose(out[0, index].T, rows @ weights, atol=1e-3)
 
 
@@ -104,15 +104,14 @@ def test_amplify_enlarges_speech_and_leaves_silence():
     torch.manual_seed(0)
     net = ExpressionNet(Size(K, components=3, channels=8, members=1))
     sound, _ = talk(6.0, 1)
-    before = hear(net, sound)[1]
-    mean = speech_mean(net, sound)
-    amplify(net, np.full(len(DIAL), 2.0), mean)
-    after = hear(net, sound)[1]
-    loud = hear(net, sound)[0][-1] > 2.9
+    heard = hear(net, sound)
+    before, loud = heard.components, heard.features[-1] > 2.9
+    amplify(net, np.full(len(DIAL), 2.0), heard.speech_mean())
+    after = hear(net, sound).components
     loud[:60] = False
     np.testing.assert_allclose(after[:, :, loud].std(2), 2 * before[:, :, loud].std(2), rtol=0.1)
     np.testing.assert_allclose(after[:, :, loud].mean(2), before[:, :, loud].mean(2), atol=0.1 * np.abs(before).max())
-    assert not hear(net, np.zeros(SAMPLE_RATE, np.float32))[1].any()
+    assert not hear(net, np.zeros(SAMPLE_RATE, np.float32)).components.any()
 
 
 def test_folded_network_is_the_average_of_members_and_ridge():
@@ -123,11 +122,11 @@ def test_folded_network_is_the_average_of_members_and_ridge():
     ensemble.fold(net, ridge, 0.25)
     features = torch.randn(1, FEATURES, 90)
     with torch.no_grad():
-        folded, _ = net.components(features, net.initial_state())
-        members = ensemble(features).mean(1)
+        folded, _, _ = net.components(features, net.initial_state())
+        members = ensemble(features)[0].mean(1)
         net.linear.taps.weight.copy_(ridge)
         net.head.weight.zero_()
-        linear, _ = net.components(features, net.initial_state())
+        linear, _, _ = net.components(features, net.initial_state())
     torch.testing.assert_close(folded, 0.75 * members + 0.25 * linear, atol=1e-4, rtol=0)
 
 
@@ -155,12 +154,13 @@ def test_a_piece_shows_each_look_ahead_its_own_past():
     hops = 100
     target = np.arange(301, dtype=np.float32)[:, None]
     view = np.tile(np.arange(300, dtype=np.float32), (32, 1))
-    stream = Stream(view, target, np.ones(301, np.bool_))
-    views, targets, counts = Sampler([[stream]], [1.0], [stream], 0.0, hops, seed=0)(4)
+    stream = Stream(view, target, np.ones(301, np.bool_), np.ones(301, np.float32))
+    views, targets, counts, speaks = Sampler([[stream]], [1.0], [stream], 0.0, hops, seed=0)(4)
     for d, delay in enumerate(DELAYS):
         known = counts[:, d].bool()
         assert known.any()
         assert torch.equal(targets[:, d, 0][known], (views[:, 0] + 1 - delay)[known])
+        assert torch.equal(speaks[:, d].isnan(), ~known)
 
 
 def test_augmentation_is_repeatable_and_keeps_shape():
