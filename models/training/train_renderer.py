@@ -41,9 +41,10 @@ class Plan:
 
     minutes: float
     kind: Kind = "standard"
-    batch: int = 16
-    everywhere: bool = True
-    """Discriminate the whole lower face; False looks at the mouth only, for a third of the time."""
+    batch: int | None = None
+    """None: 16 on a GPU, 4 on a processor, where more steps on less are worth more."""
+    everywhere: bool | None = None
+    """Discriminate the whole lower face, which doubles the work of a step, or the mouth only. None: yes on a GPU."""
     rate: float = 4e-4
     held_out: float = 0.0
     """Share of the clip, at its end, that is not trained on."""
@@ -84,10 +85,11 @@ def train(
     limit = 60 * plan.minutes
     while training.spent < limit:
         training.step(training.spent / limit)
-        training.spent = perf_counter() - started
-        if perf_counter() - saved > CHECKPOINT_S:
+        now = perf_counter()
+        training.spent = now - started
+        if now - saved > CHECKPOINT_S:
             training.save(checkpoint)
-            saved = perf_counter()
+            saved = now
         if report and training.steps % 10 == 0:
             report(Progress(training.steps, training.spent / limit, float(training.loss), limit - training.spent))
     training.save(checkpoint)
@@ -99,11 +101,15 @@ class _Training:
 
     def __init__(self, plan: Plan, clip: Clip, device: torch.device, initial: Path | None) -> None:
         torch.manual_seed(plan.seed)
+        torch.set_flush_denormal(True)
         self.plan, self.clip, self.device = plan, clip, device
-        self.mixed = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()  # else bf16 is emulated, slowly
+        on_gpu = device.type == "cuda"
+        self.batch = plan.batch or (16 if on_gpu else 4)
+        everywhere = on_gpu if plan.everywhere is None else plan.everywhere
+        self.mixed = on_gpu or torch.cpu._is_avx512_bf16_supported()  # else bf16 is emulated, slowly
         self.renderer = _placed(Renderer.load(initial) if initial else build(plan.kind), device).train()
         self.averaged = deepcopy(self.renderer).eval().requires_grad_(False)
-        self.adversary = _placed(Adversary(plan.everywhere), device)
+        self.adversary = _placed(Adversary(everywhere), device)
         self.rate = torch.tensor(plan.rate, device=device)
         self.optimiser = self._adam(self.renderer, 0.8)
         self.judging_optimiser = self._adam(self.adversary, 0.5)
@@ -111,7 +117,7 @@ class _Training:
         self.steps, self.spent = 0, 0.0
         self.loss = torch.ones((), device=device)
         self.forgotten = torch.ones((), device=device)
-        self._learn = Captured(self.learn) if device.type == "cuda" else self.learn
+        self._learn = Captured(self.learn) if on_gpu else self.learn
         torch.backends.cudnn.benchmark = True  # one shape only
 
     def _adam(self, module: nn.Module, momentum: float) -> torch.optim.Adam:
@@ -124,7 +130,7 @@ class _Training:
         for optimiser in (self.optimiser, self.judging_optimiser):
             optimiser.param_groups[0]["lr"].fill_(rate)
         self.forgotten.fill_(max(1 - AVERAGED, 9 / (10 + self.steps)))
-        self._learn(self.clip.batch(self.plan.batch, self.random), share > ADVERSARIAL_FROM)
+        self._learn(self.clip.batch(self.batch, self.random), share > ADVERSARIAL_FROM)
         self.steps += 1
 
     def learn(self, batch: Batch, adversarial: bool) -> None:
