@@ -76,10 +76,13 @@ def pack(
 def blend(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
     """0..1 hole -> 0..1 share of the drawn picture: 0 at the hole's edge, 1 from about 8 px inside.
 
-    Blurred at a quarter of the resolution: a wide box filter over a single channel costs as much as ten convolutions.
+    Blurred at a quarter of the resolution, then enlarged bilinearly by a convolution and a shuffle: engines take a
+    quarter of the whole network's time to blur or enlarge a single channel at full size.
     """
     coarse = functional.avg_pool2d(functional.avg_pool2d(mask, 4), 3, stride=1, padding=1)
-    near = functional.interpolate(coarse, scale_factor=4.0, mode="bilinear", align_corners=False)
+    tap = mask.new_tensor([[3, 5, 0], [1, 7, 0], [0, 7, 1], [0, 5, 3]]) / 8
+    kernel = (tap[:, None, :, None] * tap[None, :, None, :]).reshape(16, 1, 3, 3)
+    near = functional.pixel_shuffle(functional.conv2d(coarse, kernel, padding=1), 4)
     return (2 * near - 1).clamp(0, 1)
 
 
