@@ -36,7 +36,6 @@ class Conditioner:
         self._attributes = np.zeros((len(face.mean), CHANNELS), np.float32)
         self._attributes[:, :3] = (face.mean - low) / (high - low)
         self._attributes[face.regions["inner_mouth"], 5] = 1
-        self._around = _triangles_around(face.triangles, len(face.mean))
 
     def __call__(
         self,
@@ -54,7 +53,7 @@ class Conditioner:
         """
         mask = hole_mask(hole)
         photo = cut(picture, crop)
-        photo[mask > 0] = BLANK
+        cv2.fillPoly(photo, [hole], (BLANK, BLANK, BLANK))
         face = self.face(expression, rotation, translation, crop)
         return {"face": face[None], "photo": photo[None], "mask": mask[None, ..., None]}
 
@@ -74,11 +73,13 @@ class Conditioner:
 
     def _normals(self, vertices: Float32[NDArray[np.float32], "V 3"]) -> Float32[NDArray[np.float32], "V 3"]:
         """Unit normals, each the area-weighted mean of those of the triangles around."""
-        a, b, c = (vertices[self._face.triangles[:, k]] for k in range(3))
-        faces = np.concatenate([np.cross(b - a, c - a), np.zeros((1, 3), vertices.dtype)])
-        normals = faces[self._around].sum(axis=1)
+        a, b, c = np.moveaxis(vertices[self._face.triangles], 1, 0)
+        (px, py, pz), (qx, qy, qz) = (b - a).T, (c - a).T
+        corners = self._face.triangles.ravel()
+        faces = py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx  # np.cross takes six times as long
+        normals = np.stack([np.bincount(corners, np.repeat(f, 3), len(vertices)) for f in faces], axis=1)
         length = np.sqrt(np.einsum("vi,vi->v", normals, normals))
-        return normals / np.maximum(length, np.float32(1e-12))[:, None]
+        return (normals / np.maximum(length, 1e-12)[:, None]).astype(np.float32)
 
 
 def cut(picture: Picture, crop: Crop) -> UInt8[NDArray[np.uint8], "256 256 3"]:
@@ -93,14 +94,3 @@ def hole_mask(hole: Int32[NDArray[np.int32], "P 2"]) -> UInt8[NDArray[np.uint8],
     mask = np.zeros((SIZE, SIZE), np.uint8)
     cv2.fillPoly(mask, [hole], 255)
     return mask
-
-
-def _triangles_around(triangles: Int32[NDArray[np.int32], "F 3"], vertices: int) -> NDArray[np.intp]:
-    """[V, most] the triangles at each vertex, filled up with F, a triangle that is none."""
-    corners = triangles.ravel()
-    order = np.argsort(corners, kind="stable")
-    counts = np.bincount(corners, minlength=vertices)
-    place = np.arange(len(corners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    around = np.full((vertices, counts.max(initial=1)), len(triangles))
-    around[corners[order], place] = order // 3
-    return around
