@@ -24,6 +24,8 @@ from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder, State
 
 DIAL = (0, 40, 80, 160, 240)
 """Look-aheads in ms. The row of hop h is the face at sample 160·(h+1) - 16·look-ahead."""
+BENDS = 8
+"""Corners of the curve from the predicted opening of the mouth to the one shown."""
 FORMAT = "marotte-expression"
 BUNDLED = Path(__file__).parent / "bundled" / "expression.safetensors"
 
@@ -49,6 +51,14 @@ class Size:
     def reach(self) -> int:
         """Hops that the linear path hears in all."""
         return self.past + max(DIAL) * SAMPLE_RATE // 1000 // HOP
+
+
+def opened(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """The gate from the log odds that somebody speaks: fully open from even odds on, shut below 1 to 7.
+
+    It must not waver within speech, since it scales the whole distance from rest.
+    """
+    return (1 + logits / 2).clamp(0.0, 1.0)
 
 
 class Trunk(nn.Module):
@@ -107,6 +117,8 @@ class ExpressionNet(nn.Module):
     decode: Tensor
     gap: Tensor
     part: Tensor
+    bends: Tensor
+    slopes: Tensor
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -123,6 +135,10 @@ class ExpressionNet(nn.Module):
         """Lip components -> opening of the inner lips against the mouth at rest."""
         self.register_buffer("part", torch.zeros(size.components))
         """How lips part by one unit of `gap`."""
+        self.register_buffer("bends", torch.zeros(BENDS))
+        """Openings at which the curve from predicted to shown opening bends; the first is the closed mouth."""
+        self.register_buffer("slopes", torch.eye(BENDS)[0])
+        """By how much its slope changes there."""
 
     @staticmethod
     def look_ahead(index: int) -> int:
@@ -140,7 +156,7 @@ class ExpressionNet(nn.Module):
         linear, after = self.linear(features, state)
         trunk, memory = self.trunk(features, state)
         open_lips = (self.head(trunk) + linear).unflatten(1, (len(DIAL), self.size.components))
-        return open_lips, torch.sigmoid(self.gate(trunk))[:, :, None], after | memory
+        return open_lips, opened(self.gate(trunk))[:, :, None], after | memory
 
     def forward(
         self, samples: Float[Tensor, "1 samples"], look_ahead: Int[Tensor, ""], state: State
@@ -159,9 +175,10 @@ class ExpressionNet(nn.Module):
         features, after = self.encoder(samples, state)
         components, gate, memory = self.components(features, state)
         chosen = (components * gate)[0].index_select(0, look_ahead.reshape(1))[0].T
-        # Lips that meet do not pass through one another.
-        overlap = torch.relu(-(chosen * self.gap).sum(1, keepdim=True))
-        return (chosen + overlap * self.part) @ self.decode, after | memory
+        opening = (chosen * self.gap).sum(1, keepdim=True)
+        # The curve is zero below the first bend: lips that meet do not pass through one another.
+        shown = (torch.relu(opening - self.bends) * self.slopes).sum(1, keepdim=True)
+        return (chosen + (shown - opening) * self.part) @ self.decode, after | memory
 
     def step(self, samples: Float[Tensor, "1 samples"], state: State, look_ahead: int) -> tuple[Tensor, State]:
         """`forward` without gradients, for use outside an engine."""

@@ -24,8 +24,10 @@ from models.audio_encoder import PRESENCE
 from models.expression_net import DIAL, ExpressionNet
 from models.face_model import FaceModel
 from models.puppet import VoiceMap
-from models.training.expression_data import LipMetric, Recording, Signal, on_sound_clock
+from models.training.expression_data import Recording, Signal, on_sound_clock
 from models.training.linear_path import DELAYS, Heard, Regression, amplify, as_taps, hear, shifted, windows
+from models.training.lip_metric import LipMetric, transfer
+from models.training.opening_curve import Curve
 
 JUDGED = DIAL.index(80)
 """Look-ahead at which the adaptation is judged against the universal network."""
@@ -39,8 +41,10 @@ class Config:
     """Spread of the mouth's opening that is aimed at, as a share of the person's."""
     gains: tuple[float, float] = (0.5, 2.2)
     """Least and largest factor that is taken for it."""
-    penalties: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-    """Of the ridge correction; chosen on held-out blocks."""
+    penalty: float = 3.0
+    """Of the ridge correction."""
+    widest: float = 0.8
+    """How far the shown mouth opens beyond its usual opening, as a share of how far the person's does."""
     blocks: int = 5
     """Contiguous parts of the clip; each is predicted from the others."""
     margin: int = 50
@@ -85,21 +89,6 @@ class _Person:
     gap: Float64[NDArray[np.float64], " R"]
 
 
-def transfer(universal: FaceModel, face: FaceModel) -> Float64[NDArray[np.float64], "P K"]:
-    """Coefficients of one face model that move the tracker's points as the other's do, lips counting most."""
-    if face.expression.shape == universal.expression.shape and np.allclose(face.expression, universal.expression):
-        return np.eye(len(face.expression))
-    vertex, target = dict(universal.landmarks.tolist()), dict(face.landmarks.tolist())
-    points = sorted(vertex.keys() & target.keys())
-    lips = set(face.regions["lips"].tolist())
-    weight = np.array([3.0 if target[p] in lips else 1.0 for p in points])[:, None]
-    goal = (universal.expression[:, [vertex[p] for p in points]] * weight).reshape(len(universal.expression), -1)
-    basis = (face.expression[:, [target[p] for p in points]] * weight).reshape(len(face.expression), -1)
-    basis = basis.astype(np.float64)
-    gram = basis @ basis.T
-    return np.linalg.solve(gram + 1e-2 * np.trace(gram) / len(gram) * np.eye(len(gram)), basis @ goal.T)
-
-
 def adapt(
     net: ExpressionNet,
     universal: FaceModel,
@@ -138,46 +127,51 @@ def adapt(
     person = _Person(hear(net, clip.sound), clip.expression, clip.valid, gap)
 
     fit = _Fit(person, net, config)
-    choices = [_Choice.of(person, fit, penalty, config) for penalty in (None, *config.penalties)]
+    choices = [_Choice.of(person, fit, penalty, config) for penalty in (None, config.penalty)]
     best = max(choices, key=_Choice.agreement)
     new = fit.folded(best.penalty)
     amplify(new, np.array(best.gains), hear(new, clip.sound).speech_mean())
     new.gap.copy_(torch.from_numpy(gap))
     new.part.copy_(new.part / (new.part @ new.gap))
+    new.bends.copy_(torch.from_numpy(best.curve.bends))
+    new.slopes.copy_(torch.from_numpy(best.curve.slopes))
     return Adaptation(
         net=new,
         voice=VoiceMap(gain=across.astype(np.float32), offset=(median + rest @ moved).astype(np.float32)),
         adapted=best.penalty is not None,
         mouth_late_ms=round(late * 1000),
-        universal={DIAL[d]: _score(person, person.heard.components[d].T @ gap, d) for d in _dials()},
+        universal={DIAL[d]: _score(person, (person.heard.components[d].T @ gap).clip(0), d) for d in _dials()},
         personal={DIAL[d]: best.scores[d] for d in _dials()},
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One strength of the correction, with the gains that bring the motion to its size, judged on held-out blocks."""
+    """One strength of the correction, with what brings the motion to its size, judged on held-out blocks."""
 
     penalty: float | None
     """None: nothing but the size of the motion is learned."""
     gains: list[float]
+    curve: Curve
     scores: list[Score]
 
     @classmethod
     def of(cls, person: _Person, fit: _Fit, penalty: float | None, config: Config) -> _Choice:
         components = fit.held_out(penalty)
         means = person.heard.mean(components) @ person.gap
-        factors = np.linspace(*config.gains, 35)
-        gains, scores = [], []
+        gains, openings = [], []
         for d in _dials():
             opening = components[d].T @ person.gap
-            # What `amplify` does: larger about the mean of speech, nothing in silence.
             presence = means[d] * person.heard.features[-1] / PRESENCE * person.heard.gate[d]
-            tried = [_score(person, factor * opening + (1 - factor) * presence, d) for factor in factors]
-            nearest = int(np.argmin([abs(score.amplitude - config.amplitude) for score in tried]))
-            gains.append(float(factors[nearest]))
-            scores.append(tried[nearest])
-        return cls(penalty, gains, scores)
+            counts = _counts(person, d)
+            spread = _true(person, d)[counts].std()
+            gain = config.amplitude * spread / max(float(opening[counts].std()), 1e-6)
+            gains.append(float(np.clip(gain, *config.gains)))
+            # What `amplify` does: larger about the mean of speech, nothing in silence.
+            openings.append(gains[d] * opening + (1 - gains[d]) * presence)
+        counts = _counts(person, JUDGED)
+        curve = Curve.between(openings[JUDGED][counts], _true(person, JUDGED)[counts], config.widest)
+        return cls(penalty, gains, curve, [_score(person, curve(openings[d]), d) for d in _dials()])
 
     def agreement(self) -> float:
         """Mean correlation over the look-aheads that hear something ahead."""
@@ -212,8 +206,7 @@ class _Fit:
         """Inputs (universal components, then features), what the universal ones miss, and which hops count."""
         person = self._person
         own = person.heard.components[d].T
-        target, counts = shifted(person.target, DELAYS[d]), shifted(person.valid, DELAYS[d])
-        counts[: DELAYS[d]] = False
+        target, counts = shifted(person.target, DELAYS[d]), _counts(person, d)
         scale = float((own[counts] * target[counts]).sum() / (own[counts] ** 2).sum())
         self._scale.append(scale)
         self._size.append(float(np.sqrt(target[counts].var(0).sum() / own[counts].var(0).sum())))
@@ -260,12 +253,22 @@ def _dials() -> range:
     return range(len(DIAL))
 
 
-def _score(person: _Person, opening: NDArray[np.floating], d: int) -> Score:
-    """Agreement of an opening [T] at one look-ahead; lips that meet stop there, as in the network."""
+def _counts(person: _Person, d: int) -> NDArray[np.bool_]:
+    """Hops whose face is known."""
     counts = shifted(person.valid, DELAYS[d])
     counts[: DELAYS[d]] = False
-    said = opening[counts].clip(0)
-    true = (shifted(person.target, DELAYS[d]) @ person.gap)[counts]
+    return counts
+
+
+def _true(person: _Person, d: int) -> NDArray[np.floating]:
+    """The person's opening that each hop shows."""
+    return shifted(person.target, DELAYS[d]) @ person.gap
+
+
+def _score(person: _Person, opening: NDArray[np.floating], d: int) -> Score:
+    """Agreement of an opening [T] at one look-ahead."""
+    counts = _counts(person, d)
+    said, true = opening[counts], _true(person, d)[counts]
     if said.std() < 1e-9 or true.std() < 1e-9:
         return Score(0.0, 0.0)
     return Score(float(np.corrcoef(said, true)[0, 1]), float(said.std() / true.std()))

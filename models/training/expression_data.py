@@ -1,6 +1,6 @@
 """What the voice network learns from: recordings of people with their fitted expressions, on one clock.
 
-Letters: N video frames, T hops, K coefficients, V vertices, R lip components.
+Letters: N video frames, T hops, K coefficients.
 """
 
 from __future__ import annotations
@@ -11,22 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from models.audio_encoder import BANDS, HOP, SAMPLE_RATE, AudioEncoder
-from models.face_model import FaceModel
 from models.video import read_sound
 
 Signal = Float32[NDArray[np.float32], " samples"]
 Motion = Float32[NDArray[np.float32], "T K"]
-
-UPPER_LIP, LOWER_LIP = 13, 14
-"""Tracker points in the middle of the inner lips."""
-DEPTH_WEIGHT = 0.5
-"""Trackers see depth worse than the picture plane."""
-LOWER_FACE_WEIGHT = 0.2
-"""Of the lower face against the lips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +43,6 @@ class Clip:
     expression: Motion
     valid: NDArray[np.bool_]
     """Whether row k lies between two well fitted frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class LipMetric:
-    """How far lips move, in centimetres, as a quadratic form of the coefficients."""
-
-    form: Float64[NDArray[np.float64], "K K"]
-    """Mean squared displacement of the lips (and a little of the lower face)."""
-    gap: Float64[NDArray[np.float64], " K"]
-    """Opening of the inner lips per unit of each coefficient."""
-
-    @classmethod
-    def of(cls, face: FaceModel) -> LipMetric:
-        """The metric of a face model."""
-        basis = face.expression.astype(np.float64)
-
-        def form(region: str) -> Float64[NDArray[np.float64], "K K"]:
-            rows = basis[:, face.regions[region]] * np.array([1, 1, DEPTH_WEIGHT])
-            flat = rows.reshape(len(basis), -1)
-            return flat @ flat.T / rows.shape[1]
-
-        vertex = dict(face.landmarks.tolist())
-        gap = basis[:, vertex[UPPER_LIP], 1] - basis[:, vertex[LOWER_LIP], 1]
-        return cls(form("lips") + LOWER_FACE_WEIGHT * form("lower_face"), gap)
 
 
 def load_clip(recording: Recording, fits: Path, clips: Path) -> Clip:

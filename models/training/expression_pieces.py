@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio_encoder import BANDS, PRESENCE, AudioEncoder
+from models.audio_encoder import BANDS, HOP, PRESENCE, AudioEncoder
 from models.training.expression_data import Clip, Signal, decibels
 from models.training.expression_sounds import idle_sound, in_room, with_noise
 from models.training.linear_path import DELAYS, LOUD
@@ -22,6 +22,8 @@ from models.training.lip_basis import Basis, clip_scores
 
 CLOSING = 15
 """Hops that a mouth may take to close after the last sound."""
+BEGINNING_SHARE = 0.25
+"""Of the pieces, those from the beginning of a stream, where nothing was heard before."""
 WARM = 40
 """Hops until the network's memory is filled, in a piece from the middle of a recording."""
 
@@ -41,17 +43,19 @@ class Stream:
 def spoken_streams(
     clip: Clip, basis: Basis, encoder: AudioEncoder, copies: int, rng: np.random.Generator
 ) -> list[Stream]:
-    """A recording as it is, and copies with noise, every second one also in a room."""
+    """A recording as it is, and copies with noise, every second one also in a room; copies begin anywhere."""
     scores = clip_scores(clip, basis.encode)
-    target = scores / np.sqrt((scores[clip.valid] ** 2).sum(1).mean()) - basis.rest
-    sounds = [clip.sound]
-    for i in range(copies):
-        sound = in_room(clip.sound, rng) if i % 2 else clip.sound
-        sounds.append(with_noise(sound, rng, rng.uniform(8, 30)))
-    views = [decibels(sound, encoder) for sound in sounds]
-    presence = encoder.features(torch.from_numpy(views[0])[None])[0, -1].numpy()
+    target = (scores / np.sqrt((scores[clip.valid] ** 2).sum(1).mean()) - basis.rest).astype(np.float32)
+    view = decibels(clip.sound, encoder)
+    presence = encoder.features(torch.from_numpy(view)[None])[0, -1].numpy()
     speaks = np.where(np.append(presence[:1], presence) > LOUD * PRESENCE, 1, np.nan).astype(np.float32)
-    return [Stream(view, target.astype(np.float32), clip.valid, speaks) for view in views]
+    streams = [Stream(view, target, clip.valid, speaks)]
+    for i in range(copies):
+        start = int(rng.integers(len(presence) // 2))
+        sound = clip.sound[start * HOP :]
+        sound = with_noise(in_room(sound, rng) if i % 2 else sound, rng, rng.uniform(8, 30))
+        streams.append(Stream(decibels(sound, encoder), target[start:], clip.valid[start:], speaks[start:]))
+    return streams
 
 
 def idle_stream(speech: Signal, components: int, encoder: AudioEncoder, rng: np.random.Generator) -> Stream:
@@ -112,7 +116,8 @@ class Sampler:
             copies = self._spoken[int(rng.choice(len(self._spoken), p=self._weights))]
             stream = copies[int(rng.integers(len(copies)))]
         length = stream.decibels.shape[1]
-        start = int(rng.integers(0, max(length - hops, 0) + 1))
+        begins = rng.random() < BEGINNING_SHARE
+        start = 0 if begins else int(rng.integers(0, max(length - hops, 0) + 1))
         stop = min(start + hops, length)
         view = np.full((BANDS, hops), -200.0, np.float32)
         view[:, : stop - start] = stream.decibels[:, start:stop]

@@ -70,7 +70,7 @@ def idle_sound(
     if kind in ("knocks", "both"):
         noise += knocks(count, rng) * 10 ** (rng.uniform(-50, -20) / 20)
     before = 0
-    if rng.random() < 0.6:
+    if rng.random() < 0.7:
         before = int(rng.uniform(0.2, 0.5) * count) // HOP * HOP
         start = rng.integers(0, max(len(speech) - before, 1))
         piece = speech[start : start + before]

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
-from models.training.expression_data import Clip, LipMetric
+from models.training.expression_data import Clip
+from models.training.lip_metric import LipMetric
 
 CLOSED_SHARE = 0.08
 """Of a clip's frames, the most closed ones: what the mouth at rest looks like."""

@@ -20,13 +20,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.audio_encoder import AudioEncoder
-from models.expression_net import DIAL, ExpressionNet, LinearPath, Size, Trunk
+from models.expression_net import DIAL, ExpressionNet, LinearPath, Size, Trunk, opened
 from models.face_model import FaceModel
-from models.training.expression_data import Clip, LipMetric, decibels, load_clip, spectrum
+from models.training.expression_data import Clip, decibels, load_clip, spectrum
 from models.training.expression_pieces import Sampler, Stream, augment, idle_stream, spoken_streams
 from models.training.expression_sources import RECORDINGS
 from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, windows
 from models.training.lip_basis import Basis, find_basis, person_weights
+from models.training.lip_metric import LipMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Config:
     idle_share: float = 0.2
     """Of the pieces in which nobody speaks; the others are recordings of people."""
     idle_streams: int = 100
-    noisy_copies: int = 2
+    noisy_copies: int = 3
     """Of each recording, beside the clean one, with noise and room."""
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -183,7 +184,7 @@ def _optimise(ensemble: Ensemble, sampler: Sampler, net: ExpressionNet, config: 
     for step in range(1, config.steps + 1):
         view, target, counts, speaks = sampler(config.batch)
         components, logits = ensemble(net.encoder.features(augment(view, generator)))
-        gated = components * torch.sigmoid(logits)[:, None, :, None]
+        gated = components * opened(logits.detach())[:, None, :, None]
         cost = loss(gated, target, counts, gap, config) + config.gate_weight * gate_loss(logits, speaks)
         optimizer.zero_grad()
         cost.backward()  # type: ignore[no-untyped-call]
