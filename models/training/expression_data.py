@@ -5,7 +5,7 @@ Letters: N video frames, T hops, K coefficients.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from models.audio_encoder import BANDS, HOP, SAMPLE_RATE, AudioEncoder
+from models.training.visemes import UNKNOWN, Visemes, read_visemes
 from models.video import read_sound
 
 Signal = Float32[NDArray[np.float32], " samples"]
@@ -30,8 +31,10 @@ class Recording:
     person: str
     mouth_late: float
     """Seconds by which the mouth lags the sound in the file; measured by a predictor trained on other people."""
-    until: float = 1.0
-    """Part of the clip that is used, from its start; the rest is kept for judging."""
+    labels: str = ""
+    """Name of its file of phoneme labels, without `_seq.json`."""
+    labels_late: float = 0.0
+    """Seconds by which the labels lag the sound in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,18 @@ class Clip:
     expression: Motion
     valid: NDArray[np.bool_]
     """Whether row k lies between two well fitted frames."""
+    visemes: Visemes
+    """At each row; UNKNOWN without labels."""
 
 
-def load_clip(recording: Recording, fits: Path, clips: Path) -> Clip:
+def load_clip(recording: Recording, fits: Path, clips: Path, phonemes: Path | None = None) -> Clip:
     """Read a recording's sound and fit and bring both to one clock.
 
     Args:
         recording: which one.
         fits: folder with <stem>.npz: expression [N, K], valid [N], fps ("30/1").
         clips: folder with the videos, searched with its subfolders; a .wav beside a video replaces its sound.
+        phonemes: folder with phindex.json and phoneme/<labels>_seq.json.
     """
     with np.load(fits / f"{recording.stem}.npz") as fit:
         expression, valid, fps = fit["expression"], fit["valid"], Fraction(str(fit["fps"]))
@@ -59,8 +65,12 @@ def load_clip(recording: Recording, fits: Path, clips: Path) -> Clip:
     sound = read_sound(files[0]) if files else None
     if sound is None:
         raise FileNotFoundError(f"No sound for {recording.stem} under {clips}.")
-    count = int(len(expression) * recording.until)
-    return on_sound_clock(recording, sound, expression[:count], valid[:count], fps)
+    clip = on_sound_clock(recording, sound, expression, valid, fps)
+    if phonemes is None or not recording.labels:
+        return clip
+    labels = phonemes / "phoneme" / f"{recording.labels}_seq.json"
+    visemes = read_visemes(labels, phonemes / "phindex.json", recording.labels_late, len(clip.valid))
+    return replace(clip, visemes=visemes)
 
 
 def on_sound_clock(
@@ -80,7 +90,9 @@ def on_sound_clock(
     after = np.minimum(before + 1, last)
     rows = expression[before] * (1 - weight) + expression[after] * weight
     inside = (frame >= 0) & (frame <= last)
-    return Clip(recording, sound.astype(np.float32), rows.astype(np.float32), inside & valid[before] & valid[after])
+    known = inside & valid[before] & valid[after]
+    unlabelled = np.full(len(known), UNKNOWN, np.int64)
+    return Clip(recording, sound.astype(np.float32), rows.astype(np.float32), known, unlabelled)
 
 
 def decibels(sound: Signal, encoder: AudioEncoder) -> Float32[NDArray[np.float32], "bands T"]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from models.training.expression_data import Clip, Signal, decibels
 from models.training.expression_sounds import idle_sound, in_room, with_noise
 from models.training.linear_path import DELAYS, LOUD
 from models.training.lip_basis import Basis, clip_scores
+from models.training.visemes import UNKNOWN, Visemes
 
 CLOSING = 15
 """Hops that a mouth may take to close after the last sound."""
@@ -38,6 +39,19 @@ class Stream:
     """Rows of the target that are known."""
     speaks: Float32[NDArray[np.float32], " T1"]
     """1 where somebody speaks, 0 where nobody does, NaN where it is not clear."""
+    visemes: Visemes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pieces of streams, with what the network shall say at each hop for each look-ahead."""
+
+    decibels: Float[Tensor, "B bands T"]
+    target: Float[Tensor, "B D R T"]
+    counts: Float[Tensor, "B D T"]
+    """Weight of the target."""
+    speaks: Float[Tensor, "B D T"]
+    visemes: Int[Tensor, "B D T"]
 
 
 def spoken_streams(
@@ -49,12 +63,15 @@ def spoken_streams(
     view = decibels(clip.sound, encoder)
     presence = encoder.features(torch.from_numpy(view)[None])[0, -1].numpy()
     speaks = np.where(np.append(presence[:1], presence) > LOUD * PRESENCE, 1, np.nan).astype(np.float32)
-    streams = [Stream(view, target, clip.valid, speaks)]
+    streams = [Stream(view, target, clip.valid, speaks, clip.visemes)]
     for i in range(copies):
         start = int(rng.integers(len(presence) // 2))
         sound = clip.sound[start * HOP :]
         sound = with_noise(in_room(sound, rng) if i % 2 else sound, rng, rng.uniform(8, 30))
-        streams.append(Stream(decibels(sound, encoder), target[start:], clip.valid[start:], speaks[start:]))
+        rest = slice(start, None)
+        streams.append(
+            Stream(decibels(sound, encoder), target[rest], clip.valid[rest], speaks[rest], clip.visemes[rest])
+        )
     return streams
 
 
@@ -65,7 +82,8 @@ def idle_stream(speech: Signal, components: int, encoder: AudioEncoder, rng: np.
     rows = view.shape[1] + 1
     counts = np.arange(rows) >= (start + CLOSING if start else 0)
     speaks = np.where(counts, 0, np.nan).astype(np.float32)
-    return Stream(view, np.zeros((rows, components), np.float32), counts, speaks)
+    unlabelled = np.full(rows, UNKNOWN, np.int64)
+    return Stream(view, np.zeros((rows, components), np.float32), counts, speaks, unlabelled)
 
 
 def augment(view: Float[Tensor, "B bands T"], generator: torch.Generator) -> Float[Tensor, "B bands T"]:
@@ -102,13 +120,12 @@ class Sampler:
         self._weights = np.array(weights) / sum(weights)
         self._rng = np.random.default_rng(seed)
 
-    def __call__(self, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Views [B, bands, T], targets [B, D, R, T], their weights [B, D, T], and whether somebody speaks [B, D, T]."""
+    def __call__(self, batch: int) -> Batch:
+        """Draw a batch."""
         pieces = [self._piece() for _ in range(batch)]
-        views, targets, counts, speaks = (torch.from_numpy(np.stack(part)) for part in zip(*pieces, strict=True))
-        return views, targets, counts, speaks
+        return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*pieces, strict=True)))
 
-    def _piece(self) -> tuple[NDArray[np.float32], ...]:
+    def _piece(self) -> tuple[NDArray[np.generic], ...]:
         rng, hops = self._rng, self._hops
         if rng.random() < self._idle_share:
             stream = self._idle[int(rng.integers(len(self._idle)))]
@@ -124,12 +141,15 @@ class Sampler:
         target = np.zeros((len(DELAYS), stream.target.shape[1], hops), np.float32)
         counts = np.zeros((len(DELAYS), hops), np.float32)
         speaks = np.full((len(DELAYS), hops), np.nan, np.float32)
+        visemes = np.full((len(DELAYS), hops), UNKNOWN)
         hop = np.arange(start, stop)
         warm = WARM if start else 0
         for d, delay in enumerate(DELAYS):
             row = hop + 1 - delay
             known = np.clip(row, 0, None)
             target[d, :, : stop - start] = stream.target[known].T
-            counts[d, : stop - start] = stream.counts[known] & (row >= 0) & (hop >= start + warm)
-            speaks[d, : stop - start] = np.where(counts[d, : stop - start] > 0, stream.speaks[known], np.nan)
-        return view, target, counts, speaks
+            heard = (row >= 0) & (hop >= start + warm)
+            speaks[d, : stop - start] = np.where(heard, stream.speaks[known], np.nan)
+            visemes[d, : stop - start] = np.where(heard, stream.visemes[known], UNKNOWN)
+            counts[d, : stop - start] = stream.counts[known] & heard
+        return view, target, counts, speaks, visemes

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.audio_encoder import AudioEncoder
@@ -24,10 +24,11 @@ from models.expression_net import DIAL, ExpressionNet, LinearPath, Size, Trunk, 
 from models.face_model import FaceModel
 from models.training.expression_data import Clip, decibels, load_clip, spectrum
 from models.training.expression_pieces import Sampler, Stream, augment, idle_stream, spoken_streams
-from models.training.expression_sources import RECORDINGS
+from models.training.expression_sources import KEPT_OUT, RECORDINGS
 from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, windows
 from models.training.lip_basis import Basis, find_basis, person_weights
 from models.training.lip_metric import LipMetric
+from models.training.visemes import GROUPS, UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Config:
     """Of the mouth's opening against all lip motion."""
     velocity_weight: float = 1.0
     gate_weight: float = 0.5
+    viseme_weight: float = 0.3
     ridge: float = 0.3
     """Penalty of the linear path that is fitted in closed form."""
     ridge_share: float = 0.5
@@ -94,6 +96,9 @@ class Ensemble(nn.Module):
         self.trunk = Trunk(size, dropout)
         self.head = nn.Conv1d(size.members * size.channels, outputs, 1, groups=size.members, bias=False)
         self.gate = nn.Conv1d(size.members * size.channels, len(DIAL), 1)
+        self.visemes = nn.Conv1d(
+            size.members * size.channels, size.members * len(DIAL) * len(GROUPS), 1, groups=size.members
+        )
         self.linear = LinearPath(size)
         with torch.no_grad():
             self.linear.taps.weight.zero_()
@@ -101,12 +106,13 @@ class Ensemble(nn.Module):
 
     def forward(
         self, features: Float[Tensor, "B features T"]
-    ) -> tuple[Float[Tensor, "B M D R T"], Float[Tensor, "B D T"]]:
-        """Components from features that follow silence, and how surely somebody speaks (logits of the gate)."""
+    ) -> tuple[Float[Tensor, "B M D R T"], Float[Tensor, "B D T"], Float[Tensor, "B M D visemes T"]]:
+        """Components from features that follow silence, log odds that somebody speaks, logits of visemes."""
         trunk, _ = self.trunk(features, self.trunk.initial_state(len(features)))
         linear, _ = self.linear(features, self.linear.initial_state(len(features)))
         out = self.head(trunk).unflatten(1, (self.size.members, -1)) + linear[:, None]
-        return out.unflatten(2, (len(DIAL), self.size.components)), self.gate(trunk)
+        visemes = self.visemes(trunk).unflatten(1, (self.size.members, len(DIAL), len(GROUPS)))
+        return out.unflatten(2, (len(DIAL), self.size.components)), self.gate(trunk), visemes
 
     def fold(self, net: ExpressionNet, ridge: Float[Tensor, "DR features taps"], ridge_share: float) -> None:
         """Put the average of the members and the ridge into the network that is shipped."""
@@ -142,6 +148,15 @@ def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B D T"]) ->
     """Cross entropy where it is known whether somebody speaks (0 or 1; NaN where not)."""
     known = ~speaks.isnan()
     return nn.functional.binary_cross_entropy_with_logits(logits[known], speaks[known])
+
+
+def viseme_loss(logits: Float[Tensor, "B M D visemes T"], visemes: Int[Tensor, "B D T"]) -> Float[Tensor, ""]:
+    """Cross entropy where there are labels; zero where there are none at all."""
+    each = [
+        nn.functional.cross_entropy(member.flatten(0, 1), visemes.flatten(0, 1), ignore_index=UNKNOWN, reduction="sum")
+        for member in logits.unbind(1)
+    ]
+    return torch.stack(each).mean() / (visemes != UNKNOWN).sum().clamp_min(1)
 
 
 def train(clips: Sequence[Clip], metric: LipMetric, config: Config) -> ExpressionNet:
@@ -182,10 +197,12 @@ def _optimise(ensemble: Ensemble, sampler: Sampler, net: ExpressionNet, config: 
     ensemble.train()
     running = 0.0
     for step in range(1, config.steps + 1):
-        view, target, counts, speaks = sampler(config.batch)
-        components, logits = ensemble(net.encoder.features(augment(view, generator)))
-        gated = components * opened(logits.detach())[:, None, :, None]
-        cost = loss(gated, target, counts, gap, config) + config.gate_weight * gate_loss(logits, speaks)
+        batch = sampler(config.batch)
+        components, speaks, visemes = ensemble(net.encoder.features(augment(batch.decibels, generator)))
+        gated = components * opened(speaks.detach())[:, None, :, None]
+        cost = loss(gated, batch.target, batch.counts, gap, config)
+        cost = cost + config.gate_weight * gate_loss(speaks, batch.speaks)
+        cost = cost + config.viseme_weight * viseme_loss(visemes, batch.visemes)
         optimizer.zero_grad()
         cost.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(ensemble.parameters(), 1.0)
@@ -221,20 +238,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the universal voice network.")
     parser.add_argument("--fits", type=Path, required=True, help="folder with the fitted expressions, <clip>.npz")
     parser.add_argument("--clips", type=Path, required=True, help="folder with the clips")
+    parser.add_argument("--phonemes", type=Path, help="folder with phindex.json and phoneme/<clip>_seq.json")
     parser.add_argument("--out", type=Path, required=True, help="folder for expression.safetensors and report.json")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="PERSON", help="people to report on only")
     parser.add_argument("--steps", type=int, default=Config().steps)
     options = parser.parse_args()
     metric, config = LipMetric.of(FaceModel.tracked()), Config(steps=options.steps)
-    clips = [load_clip(recording, options.fits, options.clips) for recording in RECORDINGS]
+    clips = [load_clip(recording, options.fits, options.clips, options.phonemes) for recording in RECORDINGS]
     learned = [clip for clip in clips if clip.recording.person not in options.leave_out]
     net = train(learned, metric, config)
     options.out.mkdir(parents=True, exist_ok=True)
     net.save(options.out / "expression.safetensors")
-    table = {
-        "learned": report(net, learned, metric),
-        "left_out": report(net, [clip for clip in clips if clip not in learned], metric),
-    }
+    strangers = [clip for clip in clips if clip.recording.person in options.leave_out]
+    strangers += [load_clip(recording, options.fits, options.clips) for recording in KEPT_OUT]
+    table = {"learned": report(net, learned, metric), "strangers": report(net, strangers, metric)}
     (options.out / "report.json").write_text(json.dumps({"config": asdict(config), **table}, indent=1) + "\n")
 
 

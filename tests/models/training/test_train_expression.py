@@ -39,7 +39,7 @@ def talk(seconds, seed):
 def clip_of(stem, person, seconds=8.0, seed=0):
     sound, face = talk(seconds, seed)
     rows = np.concatenate([face[:1], face])
-    return Clip(Recording(stem, person, 0.0), sound, rows, np.ones(len(rows), np.bool_))
+    return Clip(Recording(stem, person, 0.0), sound, rows, np.ones(len(rows), np.bool_), np.full(len(rows), -1))
 
 
 def test_expressions_come_to_the_clock_of_the_sound():
@@ -155,13 +155,15 @@ def test_a_piece_shows_each_look_ahead_its_own_past():
     hops = 100
     target = np.arange(301, dtype=np.float32)[:, None]
     view = np.tile(np.arange(300, dtype=np.float32), (32, 1))
-    stream = Stream(view, target, np.ones(301, np.bool_), np.ones(301, np.float32))
-    views, targets, counts, speaks = Sampler([[stream]], [1.0], [stream], 0.0, hops, seed=0)(4)
+    stream = Stream(view, target, np.ones(301, np.bool_), np.ones(301, np.float32), np.arange(301))
+    batch = Sampler([[stream]], [1.0], [stream], 0.0, hops, seed=0)(4)
     for d, delay in enumerate(DELAYS):
-        known = counts[:, d].bool()
+        known = batch.counts[:, d].bool()
         assert known.any()
-        assert torch.equal(targets[:, d, 0][known], (views[:, 0] + 1 - delay)[known])
-        assert torch.equal(speaks[:, d].isnan(), ~known)
+        wanted = (batch.decibels[:, 0] + 1 - delay)[known]
+        assert torch.equal(batch.target[:, d, 0][known], wanted)
+        assert torch.equal(batch.visemes[:, d][known], wanted.long())
+        assert torch.equal(batch.speaks[:, d].isnan(), ~known)
 
 
 def test_augmentation_is_repeatable_and_keeps_shape():
