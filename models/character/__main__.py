@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ def _film(controls: Controls) -> Picture:
 def pictures(frames: list[Controls], size: int, jobs: int) -> Iterator[Picture]:
     """The frames in order, uint8 [size, size, 3], filmed by `jobs` processes that share one sculpture."""
     global _camera
+    cv2.setNumThreads(1)  # its threads would not survive the fork
     _camera = Camera(build(), size)
     _camera.film(frames[0])  # compile before the processes part
     if jobs == 1:
