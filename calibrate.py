@@ -76,8 +76,13 @@ def calibrate(
     face_model: Annotated[str, typer.Option(help="tracked | ict:FILE | bfm2009:FOLDER")] = "tracked",
     renderer: Annotated[Kind, typer.Option(help="The neural renderer.")] = Kind.standard,
     jobs: Annotated[int, typer.Option(help="Processes for the tracker.", min=1)] = os.cpu_count() or 1,
+    any_voice: Annotated[bool, typer.Option("--any-voice", help="Others will speak through it.")] = False,
 ) -> None:
     """Make a puppet from a video of a person who agreed to it."""
+    # Before NumPy and torch are imported: threads that wait by spinning cost more than they bring, tens of times on
+    # the small matrices of the fit.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not consent.strip():
         raise InputError(
             'A puppet needs the consent of the person shown: --consent "It is me", or who agreed and when.'
@@ -94,7 +99,7 @@ def calibrate(
     settings = Settings(hashlib.sha256(video.read_bytes()).hexdigest(), effort, face_model, renderer)
     work = working_folder(out, settings)
     with bars() as progress:
-        make(video, out, consent.strip(), settings, work, jobs, progress)
+        make(video, out, consent.strip(), settings, work, jobs, any_voice, progress)
     shutil.rmtree(work)
     print(f"Made {out}. Let it speak: python serve.py render voice.wav out.mp4 --puppet {out}")
 
@@ -162,7 +167,16 @@ def kept(path: Path, load: Callable[[Path], T], compute: Callable[[], T], save: 
     return result
 
 
-def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, jobs: int, progress: Progress) -> None:
+def make(
+    video: Path,
+    out: Path,
+    consent: str,
+    settings: Settings,
+    work: Path,
+    jobs: int,
+    any_voice: bool,
+    progress: Progress,
+) -> None:
     """All stages, from tracking to the finished folder."""
     from export.assemble import Calibration, assemble
     from export.onnx_file import write_renderer
@@ -182,6 +196,7 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
         lambda track, path: track.save(path),
     )
     check_track(track)
+    progress.print(f"The {track.report()}.")
     fitted = kept(
         work / "fit.safetensors",
         FaceFit.load,
@@ -201,7 +216,15 @@ def make(video: Path, out: Path, consent: str, settings: Settings, work: Path, j
         renderer = train(prepared, work, plan, report=lambda at: show(round(1000 * at.share), 1000))
         write_renderer(renderer, work / "renderer.onnx")
     done = Calibration(
-        video, fitted, framing, work / "renderer.onnx", settings.renderer.value, model, work / "fit.png", HELD_OUT
+        video=video,
+        fit=fitted,
+        framing=framing,
+        renderer=work / "renderer.onnx",
+        architecture=settings.renderer.value,
+        face_model=model,
+        fit_sheet=work / "fit.png",
+        held_out=HELD_OUT,
+        any_voice=any_voice,
     )
     voice = assemble(done, out, consent, stage(progress, "Redrawing what was held out"))
     at = voice.personal[80]

@@ -18,7 +18,7 @@ from models.expression_net import ExpressionNet
 from models.face_model import FaceModel
 from models.painter import Painter
 from models.puppet import Manifest, Track, new_puppet
-from models.training.adapt_voice import Adaptation, adapt
+from models.training.adapt_voice import Adaptation, Config, adapt
 from models.training.fit_face import FaceFit
 from models.training.framing import Framing
 from models.video import read_frames, read_sound
@@ -44,6 +44,8 @@ class Calibration:
     """Picture of the fit over frames of the clip."""
     held_out: float
     """Share of the clip, at its end, that nothing may learn from."""
+    any_voice: bool
+    """The puppet is for other voices than the clip's, so nothing may be learned from how that one sounds."""
 
 
 def assemble(calibration: Calibration, out: Path, consent: str, progress: Progress) -> Adaptation:
@@ -102,6 +104,7 @@ def adapt_voice(calibration: Calibration) -> Adaptation:
         fit.expression[:count],
         fit.valid[:count],
         fit.fps,
+        Config(penalty=None) if calibration.any_voice else Config(),
     )
 
 

@@ -90,7 +90,7 @@ def write_background(path: Path, frames: Iterable[Frame], fps: Fraction) -> None
         stream = None
         for pixels in frames:
             if stream is None:
-                stream = container.add_stream("libx264", rate=fps, options={"crf": "16", "preset": "slow"})
+                stream = container.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "slow"})
                 stream.height, stream.width = pixels.shape[:2]
                 stream.pix_fmt = "yuv420p"
                 stream.gop_size = GROUP

@@ -159,7 +159,7 @@ class Puppet:
     @classmethod
     def bundled(cls) -> Puppet:
         """The character that comes with Marotte."""
-        return cls.load(Path(__file__).parent / "bundled" / "puppet")
+        return cls.load(Path(__file__).parent / "bundled" / "jester")
 
 
 @contextmanager

@@ -41,8 +41,8 @@ class Config:
     """Spread of the mouth's opening that is aimed at, as a share of the person's."""
     gains: tuple[float, float] = (0.5, 2.2)
     """Least and largest factor that is taken for it."""
-    penalty: float = 3.0
-    """Of the ridge correction."""
+    penalty: float | None = 3.0
+    """Of the ridge correction. None: the puppet is for any voice, so only the size of the motion is learned."""
     widest: float = 0.8
     """How far the shown mouth opens beyond its usual opening, as a share of how far the person's does."""
     blocks: int = 5
@@ -127,7 +127,7 @@ def adapt(
     person = _Person(hear(net, clip.sound), clip.expression, clip.valid, gap)
 
     fit = _Fit(person, net, config)
-    choices = [_Choice.of(person, fit, penalty, config) for penalty in (None, config.penalty)]
+    choices = [_Choice.of(person, fit, penalty, config) for penalty in {None, config.penalty}]
     best = max(choices, key=_Choice.agreement)
     new = fit.folded(best.penalty)
     amplify(new, np.array(best.gains), hear(new, clip.sound).speech_mean())

@@ -1,0 +1,78 @@
+"""`calibrate.py` on a clip of the bundled character, from the file to a puppet that speaks; stopped on the way."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import calibrate
+from models import tracker
+from models.background import Background
+from models.downloads import tracker_networks
+from models.errors import InputError
+from models.puppet import FILES, Puppet
+from models.training import fit_face, prepare, train_renderer
+from realtime.sources.wav import WavSource
+
+BUNDLED = Path(__file__).parents[2] / "models" / "bundled"
+SECONDS = 6
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The character, silent in the picture and speaking in the sound: enough to run every stage."""
+    try:
+        tracker_networks()
+    except InputError as error:
+        pytest.skip(str(error))
+    puppet = Puppet.bundled()
+    background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
+    path = tmp_path_factory.mktemp("calibrate") / "character.mp4"
+    with av.open(str(path), "w") as file:
+        picture = file.add_stream("libx264", rate=puppet.fps, options={"crf": "14"})
+        picture.width, picture.height, picture.pix_fmt = puppet.manifest.width, puppet.manifest.height, "yuv420p"
+        sound = file.add_stream("aac", rate=16_000, layout="mono")
+        for n in range(int(SECONDS * puppet.fps)):
+            file.mux(picture.encode(av.VideoFrame.from_ndarray(background.frame(n), format="rgb24")))
+        file.mux(picture.encode(None))
+        samples = WavSource(BUNDLED / "hello.wav")._first[: SECONDS * 16_000]
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="flt", layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = 16_000, Fraction(1, 16_000), 0
+        file.mux(sound.encode(frame))
+        file.mux(sound.encode(None))
+    return path
+
+
+def test_a_clip_becomes_a_puppet_after_an_interruption(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(calibrate.MINUTES, calibrate.Effort.quick, (0.1, 0.1))
+    out = tmp_path / "somebody"
+
+    def arguments() -> dict[str, object]:
+        return {"video": clip, "out": out, "consent": "A made character.", "effort": calibrate.Effort.quick, "jobs": 1}
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(train_renderer._Training, "step", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            calibrate.calibrate(**arguments())
+    work = tmp_path / ".somebody.calibration"
+    assert not out.exists()
+    assert (work / "track.npz").is_file()
+
+    with pytest.raises(InputError, match="unfinished calibration of another clip or with other options"):
+        calibrate.calibrate(**arguments() | {"effort": calibrate.Effort.best})
+
+    for module, done in ((tracker, "track_video"), (fit_face, "fit"), (prepare, "prepare")):
+        monkeypatch.setattr(module, done, None)  # what was done is not done again
+    calibrate.calibrate(**arguments())
+    assert not work.exists()
+    puppet = Puppet.load(out)
+    assert puppet.manifest.consent == "A made character."
+    assert {path.name for path in out.iterdir()} == {*FILES, "puppet.json", "held_out.mp4", "fit.png"}
+    with av.open(str(out / "held_out.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) == round(SECONDS * 25 * calibrate.HELD_OUT)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
