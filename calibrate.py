@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from models.command_line import run
-from models.errors import InputError, MissingExtraError, VideoError
+from models.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from models.face_model import FaceModel
 
-SHORTEST_S = 5
 HELD_OUT = 0.2
 """Share of the clip, at its end, that nothing is trained on, so that the puppet can be judged there."""
 
@@ -93,8 +92,10 @@ def calibrate(
     except ModuleNotFoundError as error:
         raise MissingExtraError("calibrate.py", "calibrate") from error
     from models.puppet import check_new
+    from models.video import check_clip, check_voice, probe, read_sound
 
-    check_clip(video)
+    check_clip(probe(video))
+    check_voice(read_sound(video))
     check_new(out)
     settings = Settings(hashlib.sha256(video.read_bytes()).hexdigest(), effort, face_model, renderer)
     work = working_folder(out, settings)
@@ -102,19 +103,6 @@ def calibrate(
         make(video, out, consent.strip(), settings, work, jobs, any_voice, progress)
     shutil.rmtree(work)
     print(f"Made {out}. Let it speak: python serve.py render voice.wav out.mp4 --puppet {out}")
-
-
-def check_clip(video: Path) -> None:
-    """Raise `VideoError` for a clip that no puppet can be made from."""
-    from models.video import probe
-
-    info = probe(video)
-    if info.duration < SHORTEST_S:
-        raise VideoError(
-            f"{video} lasts {info.duration:.1f} s; a puppet needs at least {SHORTEST_S} s, better a minute."
-        )
-    if not info.has_sound:
-        raise VideoError(f"{video} has no sound; a puppet learns the person's mouth from picture and voice together.")
 
 
 def working_folder(out: Path, settings: Settings) -> Path:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-import click
 import typer
+
+INTERRUPTED = 130
+UsageError: type[Exception] = typer.BadParameter.__base__  # click's, wherever this typer keeps its click
 
 
 def run(app: typer.Typer, user_errors: tuple[type[Exception], ...], stopped: str) -> NoReturn:
@@ -16,18 +18,21 @@ def run(app: typer.Typer, user_errors: tuple[type[Exception], ...], stopped: str
     130 stopped by Ctrl-C, with the sentence `stopped`.
     """
     try:
-        code = typer.main.get_command(app).main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        code = _say(stopped, 130)
+        code = typer.main.get_command(app).main(standalone_mode=False) or 0
+    except UsageError as error:
+        error.show()  # type: ignore[attr-defined]  # of click's
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except user_errors as error:
-        code = _say(str(error), 2)
+        print(error, file=sys.stderr)
+        code = 2
     except Exception as error:
         if not _was_interrupted(error):
             raise
-        code = _say(stopped, 130)
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer may have turned Ctrl-C into it
+        print(stopped, file=sys.stderr)
     sys.exit(code)
 
 
@@ -36,8 +41,3 @@ def _was_interrupted(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-def _say(sentence: str, code: int) -> int:
-    print(sentence, file=sys.stderr)
-    return code

@@ -29,6 +29,9 @@ from models.errors import VideoError
 SAMPLE_RATE = 16_000
 RATES = tuple(Fraction(r, 1001) for r in (24000, 30000, 60000)) + tuple(Fraction(r) for r in (24, 25, 30, 50, 60))
 MIN_SECONDS = 5.0  # less speech is not worth learning from
+MIN_VOICE_SECONDS = 2.0
+AUDIBLE = 10 ** (-50 / 20)  # level of a block, of full scale
+BLOCK = 160  # samples: 10 ms
 SOUND_GAP_S = 0.05  # smaller differences of a time stamp from the samples counted are rounding, larger ones are gaps
 
 Picture = TypeVar("Picture")
@@ -83,6 +86,19 @@ def check_clip(info: VideoInfo) -> None:
         )
     if not info.has_sound:
         raise VideoError("The clip has no sound; a puppet learns from a video in which the person is heard speaking.")
+
+
+def check_voice(sound: Float32[np.ndarray, " n"] | None) -> None:
+    """Raise VideoError when a clip's sound, as `read_sound` gives it, is all but silent."""
+    blocks = (
+        np.zeros((0, BLOCK), np.float32) if sound is None else sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    )
+    heard = float((np.sqrt(np.mean(blocks**2, axis=1)) > AUDIBLE).sum()) * BLOCK / SAMPLE_RATE
+    if heard < MIN_VOICE_SECONDS:
+        raise VideoError(
+            f"Only {heard:.1f} s of the clip's sound are loud enough for a voice, not {MIN_VOICE_SECONDS:.0f} s: "
+            "record the person speaking, or raise the volume."
+        )
 
 
 def constant_fps(stamps: Float64[np.ndarray, " n"]) -> Fraction:

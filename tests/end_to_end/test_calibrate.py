@@ -4,7 +4,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 import calibrate
@@ -14,7 +13,7 @@ from models.downloads import tracker_networks
 from models.errors import InputError
 from models.puppet import FILES, Puppet
 from models.training import fit_face, prepare, train_renderer
-from realtime.sources.wav import WavSource
+from models.video import read_sound
 
 BUNDLED = Path(__file__).parents[2] / "models" / "bundled"
 SECONDS = 6
@@ -37,8 +36,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(int(SECONDS * puppet.fps)):
             file.mux(picture.encode(av.VideoFrame.from_ndarray(background.frame(n), format="rgb24")))
         file.mux(picture.encode(None))
-        samples = WavSource(BUNDLED / "hello.wav")._first[: SECONDS * 16_000]
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="flt", layout="mono")
+        voice = read_sound(BUNDLED / "hello.wav")
+        assert voice is not None
+        frame = av.AudioFrame.from_ndarray(voice[None, : SECONDS * 16_000].copy(), format="flt", layout="mono")
         frame.sample_rate, frame.time_base, frame.pts = 16_000, Fraction(1, 16_000), 0
         file.mux(sound.encode(frame))
         file.mux(sound.encode(None))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import VideoError
-from models.video import check_clip, constant_fps, constant_rate, probe, read_frames, read_sound
+from models.video import check_clip, check_voice, constant_fps, constant_rate, probe, read_frames, read_sound
 
 RATE = 48_000
 
@@ -159,3 +159,13 @@ def test_constant_rate_is_the_nearest_frame(intervals, start, count):
     assert len(taken) == count
     for n, time in enumerate(taken, start):
         assert abs(time - n / 25) <= np.abs(times - n / 25).min() + 1e-9
+
+
+@pytest.mark.parametrize("sound", [None, np.zeros(0, np.float32), np.full(16_000 * 10, 0.001, np.float32)])
+def test_a_silent_clip_is_refused(sound: np.ndarray | None):
+    with pytest.raises(VideoError, match=r"Only 0\.0 s of the clip's sound are loud enough"):
+        check_voice(sound)
+
+
+def test_a_clip_with_a_voice_passes():
+    check_voice(np.sin(np.arange(16_000 * 3, dtype=np.float32)))
