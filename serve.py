@@ -117,4 +117,4 @@ def write_report(path: Path, figures: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    run(app, (models.errors.InputError, realtime.errors.MarotteError), "Stopped; nothing was written.")
+    run(app, (models.errors.InputError, realtime.errors.MarotteError), "Stopped; nothing is left half done.")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
 INTERRUPTED = 130
-UsageError: type[Exception] = typer.BadParameter.__base__  # click's, wherever this typer keeps its click
+UsageError: Any = typer.BadParameter.__base__  # click's, wherever this typer keeps its click
 
 
 def run(app: typer.Typer, user_errors: tuple[type[Exception], ...], stopped: str) -> NoReturn:
@@ -20,7 +20,7 @@ def run(app: typer.Typer, user_errors: tuple[type[Exception], ...], stopped: str
     try:
         code = typer.main.get_command(app).main(standalone_mode=False) or 0
     except UsageError as error:
-        error.show()  # type: ignore[attr-defined]  # of click's
+        error.show()
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

@@ -1,11 +1,11 @@
 """What can go wrong with the user's files and devices, as seen from the face and the networks.
 
-    InputError                  the user can fix it; the commands exit with 2
-    ├── VideoError              a video or sound file cannot be used
-    ├── TrackingError           no usable face in it
-    ├── FaceModelError          a face model file is not what it should be
-    ├── PuppetError             a puppet folder is missing, altered or too new
-    └── MissingExtraError       an optional part of the installation is needed
+InputError                  the user can fix it; the commands exit with 2
+├── VideoError              a video or sound file cannot be used
+├── TrackingError           no usable face in it
+├── FaceModelError          a face model file is not what it should be
+├── PuppetError             a puppet folder is missing, altered or too new
+└── MissingExtraError       an optional part of the installation is needed
 """
 
 
