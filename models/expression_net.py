@@ -6,12 +6,14 @@ Letters: B batch, T hops of 10 ms, M members of the ensemble, D look-aheads, R l
 A trunk of dilated causal convolutions hears the past; a head per look-ahead reads from it the face as it was that long
 ago, and a linear path (in effect a ridge regression on the features) is added, since either alone is worse. Neither has
 a bias: silence is zero at the input, so it is the closed face at rest at the output, by construction. For sounds that
-are no speech there is a gate, a head of its own, between 0 (rest) and 1.
+are no speech there is a gate.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import torch
@@ -21,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder, State
+from models.speech_gate import SpeechGate
 
 DIAL = (0, 40, 80, 160, 240)
 """Look-aheads in ms. The row of hop h is the face at sample 160·(h+1) - 16·look-ahead."""
@@ -51,14 +54,6 @@ class Size:
     def reach(self) -> int:
         """Hops that the linear path hears in all."""
         return self.past + max(DIAL) * SAMPLE_RATE // 1000 // HOP
-
-
-def opened(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """The gate from the log odds that somebody speaks: fully open from even odds on, shut below 1 to 7.
-
-    It must not waver within speech, since it scales the whole distance from rest.
-    """
-    return (1 + logits / 2).clamp(0.0, 1.0)
 
 
 class Trunk(nn.Module):
@@ -127,7 +122,7 @@ class ExpressionNet(nn.Module):
         self.trunk = Trunk(size)
         outputs = len(DIAL) * size.components
         self.head = nn.Conv1d(size.members * size.channels, outputs, 1, bias=False)
-        self.gate = nn.Conv1d(size.members * size.channels, len(DIAL), 1)
+        self.gate = SpeechGate(len(DIAL))
         self.linear = LinearPath(size)
         self.register_buffer("decode", torch.zeros(size.components, size.coefficients))
         """Lip components (standardised) -> coefficients."""
@@ -147,7 +142,8 @@ class ExpressionNet(nn.Module):
 
     def initial_state(self) -> State:
         """State of a stream that has heard nothing: all zeros."""
-        return self.encoder.initial_state() | self.linear.initial_state(1) | self.trunk.initial_state(1)
+        parts = (self.linear, self.trunk, self.gate)
+        return reduce(or_, (part.initial_state(1) for part in parts), self.encoder.initial_state())
 
     def components(
         self, features: Float[Tensor, "B features T"], state: State
@@ -155,8 +151,9 @@ class ExpressionNet(nn.Module):
         """Lip components for every look-ahead as if somebody spoke, the gate to multiply them with, the new state."""
         linear, after = self.linear(features, state)
         trunk, memory = self.trunk(features, state)
+        gate, judged = self.gate(features, state)
         open_lips = (self.head(trunk) + linear).unflatten(1, (len(DIAL), self.size.components))
-        return open_lips, opened(self.gate(trunk))[:, :, None], after | memory
+        return open_lips, gate, after | memory | judged
 
     def forward(
         self, samples: Float[Tensor, "1 samples"], look_ahead: Int[Tensor, ""], state: State

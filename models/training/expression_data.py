@@ -31,10 +31,6 @@ class Recording:
     person: str
     mouth_late: float
     """Seconds by which the mouth lags the sound in the file; measured by a predictor trained on other people."""
-    labels: str = ""
-    """Name of its file of phoneme labels, without `_seq.json`."""
-    labels_late: float = 0.0
-    """Seconds by which the labels lag the sound in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +43,43 @@ class Clip:
     valid: NDArray[np.bool_]
     """Whether row k lies between two well fitted frames."""
     visemes: Visemes
-    """At each row; UNKNOWN without labels."""
+    """At each row; UNKNOWN without a label."""
 
 
-def load_clip(recording: Recording, fits: Path, clips: Path, phonemes: Path | None = None) -> Clip:
-    """Read a recording's sound and fit and bring both to one clock.
+def sound_files(folder: Path) -> dict[str, Path]:
+    """Files with sound under a folder, by name without ending; a .wav beside a video replaces its sound."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".mpg", ".mp4", ".flac", ".wav"))
+    return {path.stem: path for path in sorted(files, key=lambda path: path.suffix == ".wav")}
+
+
+def load_clip(recording: Recording, fits: Path, clips: Path, visemes: Path | None = None) -> Clip:
+    """Read a recording's sound, fit and labels and bring them to one clock.
 
     Args:
         recording: which one.
         fits: folder with <stem>.npz: expression [N, K], valid [N], fps ("30/1").
-        clips: folder with the videos, searched with its subfolders; a .wav beside a video replaces its sound.
-        phonemes: folder with phindex.json and phoneme/<labels>_seq.json.
+        clips: folder with the videos, searched with its subfolders.
+        visemes: folder with the labels, if there are any.
     """
     with np.load(fits / f"{recording.stem}.npz") as fit:
         expression, valid, fps = fit["expression"], fit["valid"], Fraction(str(fit["fps"]))
-    files = sorted(clips.rglob(f"{recording.stem}.*"), key=lambda path: path.suffix != ".wav")
-    sound = read_sound(files[0]) if files else None
+    sound = read_sound(sound_files(clips)[recording.stem])
     if sound is None:
-        raise FileNotFoundError(f"No sound for {recording.stem} under {clips}.")
+        raise ValueError(f"{recording.stem} has no sound.")
     clip = on_sound_clock(recording, sound, expression, valid, fps)
-    if phonemes is None or not recording.labels:
-        return clip
-    labels = phonemes / "phoneme" / f"{recording.labels}_seq.json"
-    visemes = read_visemes(labels, phonemes / "phindex.json", recording.labels_late, len(clip.valid))
-    return replace(clip, visemes=visemes)
+    return replace(clip, visemes=read_visemes(visemes, recording.stem, len(clip.valid)))
+
+
+def load_voice(file: Path, visemes: Path | None) -> Clip:
+    """A voice without a picture: nothing of its expression is known."""
+    sound = read_sound(file)
+    if sound is None:
+        raise ValueError(f"{file} has no sound.")
+    sound = sound[: len(sound) // HOP * HOP]
+    rows = len(sound) // HOP + 1
+    nothing = np.zeros((rows, 0), np.float32)
+    labels = read_visemes(visemes, file.stem, rows)
+    return Clip(Recording(file.stem, file.stem, 0.0), sound, nothing, np.zeros(rows, np.bool_), labels)
 
 
 def on_sound_clock(

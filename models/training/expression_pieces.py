@@ -21,8 +21,10 @@ from models.training.linear_path import DELAYS, LOUD
 from models.training.lip_basis import Basis, clip_scores
 from models.training.visemes import UNKNOWN, Visemes
 
-CLOSING = 15
+CLOSING = 20
 """Hops that a mouth may take to close after the last sound."""
+PAUSE = 45
+"""Hops without a sound that still belong to speech."""
 BEGINNING_SHARE = 0.25
 """Of the pieces, those from the beginning of a stream, where nothing was heard before."""
 WARM = 40
@@ -54,20 +56,41 @@ class Batch:
     visemes: Int[Tensor, "B D T"]
 
 
-def spoken_streams(
-    clip: Clip, basis: Basis, encoder: AudioEncoder, copies: int, rng: np.random.Generator
-) -> list[Stream]:
-    """A recording as it is, and copies with noise, every second one also in a room; copies begin anywhere."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Streams to draw from, the same sound in several states together."""
+
+    share: float
+    """Of the pieces."""
+    choices: Sequence[Sequence[Stream]]
+    weights: Sequence[float]
+    """Of the choices."""
+
+
+def moving_target(clip: Clip, basis: Basis) -> Float32[NDArray[np.float32], "T1 R"]:
+    """Lip components of a recording, in units of the person's motion, from the mouth at rest."""
     scores = clip_scores(clip, basis.encode)
-    target = (scores / np.sqrt((scores[clip.valid] ** 2).sum(1).mean()) - basis.rest).astype(np.float32)
+    return (scores / np.sqrt((scores[clip.valid] ** 2).sum(1).mean()) - basis.rest).astype(np.float32)
+
+
+def spoken_streams(
+    clip: Clip,
+    target: Float32[NDArray[np.float32], "T1 R"],
+    encoder: AudioEncoder,
+    copies: int,
+    rng: np.random.Generator,
+) -> list[Stream]:
+    """A voice as it is, and copies with noise, half of them in a room as well; copies begin anywhere."""
     view = decibels(clip.sound, encoder)
     presence = encoder.features(torch.from_numpy(view)[None])[0, -1].numpy()
-    speaks = np.where(np.append(presence[:1], presence) > LOUD * PRESENCE, 1, np.nan).astype(np.float32)
+    loud = np.append(presence[:1], presence) > LOUD * PRESENCE
+    near = np.convolve(loud, np.ones(2 * PAUSE + 1), "same") > 0.5
+    speaks = np.where(near, 1, np.nan).astype(np.float32)
     streams = [Stream(view, target, clip.valid, speaks, clip.visemes)]
-    for i in range(copies):
+    for _ in range(copies):
         start = int(rng.integers(len(presence) // 2))
         sound = clip.sound[start * HOP :]
-        sound = with_noise(in_room(sound, rng) if i % 2 else sound, rng, rng.uniform(8, 30))
+        sound = with_noise(in_room(sound, rng) if rng.random() < 0.5 else sound, rng, rng.uniform(8, 30))
         rest = slice(start, None)
         streams.append(
             Stream(decibels(sound, encoder), target[rest], clip.valid[rest], speaks[rest], clip.visemes[rest])
@@ -81,7 +104,7 @@ def idle_stream(speech: Signal, components: int, encoder: AudioEncoder, rng: np.
     view = decibels(sound, encoder)
     rows = view.shape[1] + 1
     counts = np.arange(rows) >= (start + CLOSING if start else 0)
-    speaks = np.where(counts, 0, np.nan).astype(np.float32)
+    speaks = np.where(np.arange(rows) >= (start + PAUSE if start else 0), 0, np.nan).astype(np.float32)
     unlabelled = np.full(rows, UNKNOWN, np.int64)
     return Stream(view, np.zeros((rows, components), np.float32), counts, speaks, unlabelled)
 
@@ -105,19 +128,11 @@ def augment(view: Float[Tensor, "B bands T"], generator: torch.Generator) -> Flo
 
 
 class Sampler:
-    """Draws pieces: people by weight, nobody by `idle_share`."""
+    """Draws pieces of `hops` from sources by their shares, and from their choices by weight."""
 
-    def __init__(
-        self,
-        spoken: Sequence[Sequence[Stream]],
-        weights: Sequence[float],
-        idle: Sequence[Stream],
-        idle_share: float,
-        hops: int,
-        seed: int,
-    ) -> None:
-        self._spoken, self._idle, self._idle_share, self._hops = spoken, idle, idle_share, hops
-        self._weights = np.array(weights) / sum(weights)
+    def __init__(self, sources: Sequence[Source], hops: int, seed: int) -> None:
+        self._sources = [source for source in sources if source.choices]
+        self._hops = hops
         self._rng = np.random.default_rng(seed)
 
     def __call__(self, batch: int) -> Batch:
@@ -127,11 +142,9 @@ class Sampler:
 
     def _piece(self) -> tuple[NDArray[np.generic], ...]:
         rng, hops = self._rng, self._hops
-        if rng.random() < self._idle_share:
-            stream = self._idle[int(rng.integers(len(self._idle)))]
-        else:
-            copies = self._spoken[int(rng.choice(len(self._spoken), p=self._weights))]
-            stream = copies[int(rng.integers(len(copies)))]
+        source = self._sources[_draw(rng, [source.share for source in self._sources])]
+        copies = source.choices[_draw(rng, source.weights)]
+        stream = copies[int(rng.integers(len(copies)))]
         length = stream.decibels.shape[1]
         begins = rng.random() < BEGINNING_SHARE
         start = 0 if begins else int(rng.integers(0, max(length - hops, 0) + 1))
@@ -153,3 +166,7 @@ class Sampler:
             visemes[d, : stop - start] = np.where(heard, stream.visemes[known], UNKNOWN)
             counts[d, : stop - start] = stream.counts[known] & heard
         return view, target, counts, speaks, visemes
+
+
+def _draw(rng: np.random.Generator, weights: Sequence[float]) -> int:
+    return int(rng.choice(len(weights), p=np.array(weights) / sum(weights)))

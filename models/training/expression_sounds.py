@@ -66,9 +66,9 @@ def idle_sound(
     kind = rng.choice(["noise", "knocks", "both", "nothing"], p=[0.4, 0.25, 0.25, 0.1])
     noise = np.zeros(count)
     if kind in ("noise", "both"):
-        noise += coloured_noise(count, rng) * 10 ** (rng.uniform(-75, -35) / 20)
+        noise += coloured_noise(count, rng) * 10 ** (rng.uniform(-80, -25) / 20)
     if kind in ("knocks", "both"):
-        noise += knocks(count, rng) * 10 ** (rng.uniform(-50, -20) / 20)
+        noise += knocks(count, rng) * 10 ** (rng.uniform(-60, -15) / 20)
     before = 0
     if rng.random() < 0.7:
         before = int(rng.uniform(0.2, 0.5) * count) // HOP * HOP

@@ -1,8 +1,7 @@
 """The people whose recordings teach the voice network, and how their sound lies against their picture.
 
 `mouth_late` was found by a predictor trained on the other people and read with shifted sound, iterated until it stood
-still; a scan within one clip would only learn the shift. The labels are about 40 ms late everywhere, and where the
-start of the sound was cut off, late by that as well.
+still; a scan within one clip would only learn the shift.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 from models.training.expression_data import Recording
 
 RECORDINGS = (
-    Recording("Obama_clip1_synced", "obama", 0.052, "Obama_clip1", 0.24),
-    Recording("Obama_clip2_synced", "obama", -0.016, "Obama_clip2", 0.09),
-    Recording("Obama_clip3_synced", "obama", -0.066, "Obama_clip3", 0.123),
+    Recording("Obama_clip1_synced", "obama", 0.052),
+    Recording("Obama_clip2_synced", "obama", -0.016),
+    Recording("Obama_clip3_synced", "obama", -0.066),
     Recording("edtalk_uncrop_Obama", "obama", -0.221),
-    Recording("feifeili_clip1", "feifeili", -0.021, "feifeili_clip1", 0.04),
-    Recording("feifeili_clip2_short", "feifeili", 0.004, "feifeili_clip2_short", 0.04),
-    Recording("feifeili_clip3", "feifeili", 0.022, "feifeili_clip3", 0.04),
+    Recording("feifeili_clip1", "feifeili", -0.021),
+    Recording("feifeili_clip2_short", "feifeili", 0.004),
+    Recording("feifeili_clip3", "feifeili", 0.022),
     Recording("latentsync_demo2", "latentsync_demo2", 0.021),
     Recording("latentsync_demo3", "latentsync_demo3", -0.056),
     Recording("dfrf_cnn2_25fps", "dfrf_cnn2", -0.008),

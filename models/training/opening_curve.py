@@ -19,7 +19,8 @@ SHARES = (0.02, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 STEEPEST = 3.0
 """Slope beyond which the noise of the prediction would show."""
 
-Opening = Float[NDArray[np.floating], " T"]
+Openings = NDArray[np.floating]
+"""Any number of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Curve:
     slopes: Float[NDArray[np.floating], " bends"]
 
     @classmethod
-    def between(cls, predicted: Opening, true: Opening, widest: float) -> Curve:
+    def between(cls, predicted: Openings, true: Openings, widest: float) -> Curve:
         """Match the distribution of predicted openings to the true one (any unit; 0 is closed, at rest).
 
         Openings above the usual one are only taken `widest` as far beyond it as the true ones go.
@@ -45,6 +46,6 @@ class Curve:
         slope = np.append(slope, widest)
         return cls(at, np.diff(slope, prepend=0.0))
 
-    def __call__(self, opening: Opening) -> Opening:
+    def __call__(self, opening: Openings) -> Openings:
         """The opening that is shown."""
         return np.maximum(opening[:, None] - self.bends, 0) @ self.slopes

@@ -11,24 +11,34 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.audio_encoder import AudioEncoder
-from models.expression_net import DIAL, ExpressionNet, LinearPath, Size, Trunk, opened
+from models.expression_net import DIAL, ExpressionNet, Size
 from models.face_model import FaceModel
-from models.training.expression_data import Clip, decibels, load_clip, spectrum
-from models.training.expression_pieces import Sampler, Stream, augment, idle_stream, spoken_streams
+from models.training.expression_data import Clip, decibels, load_clip, load_voice, sound_files, spectrum
+from models.training.expression_ensemble import Ensemble, lip_loss, viseme_loss
+from models.training.expression_pieces import (
+    Sampler,
+    Source,
+    Stream,
+    augment,
+    idle_stream,
+    moving_target,
+    spoken_streams,
+)
 from models.training.expression_sources import KEPT_OUT, RECORDINGS
 from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, windows
 from models.training.lip_basis import Basis, find_basis, person_weights
 from models.training.lip_metric import LipMetric
-from models.training.visemes import GROUPS, UNKNOWN
+from models.training.train_gate import train_gate
+from models.training.visemes import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +50,22 @@ class Config:
     batch: int = 16
     hops: int = 300
     """Length of a training piece."""
-    idle_share: float = 0.2
-    """Of the pieces in which nobody speaks; the others are recordings of people."""
-    idle_streams: int = 100
-    noisy_copies: int = 3
-    """Of each recording, beside the clean one, with noise and room."""
+    voices_share: float = 0.35
+    """Of the pieces, those from voices without a face; they teach visemes only."""
+    idle_share: float = 0.1
+    """Of the pieces, those in which nobody speaks. The others are recordings of people."""
+    idle_streams: int = 300
+    gate_steps: int = 800
+    noisy_copies: int = 1
+    """Of each voice, beside the clean one, with noise and room."""
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
     gap_weight: float = 0.5
     """Of the mouth's opening against all lip motion."""
     velocity_weight: float = 1.0
-    gate_weight: float = 0.5
-    viseme_weight: float = 0.3
-    ridge: float = 0.3
+    viseme_weight: float = 0.5
+    ridge: float = 1.0
     """Penalty of the linear path that is fitted in closed form."""
     ridge_share: float = 0.5
     """Of that path in the average with the trained network."""
@@ -67,100 +79,23 @@ class Config:
 
 
 def fit_ridge(
-    spoken: list[list[Stream]], weights: Sequence[float], encoder: AudioEncoder, size: Size, penalty: float
+    spoken: Sequence[Stream], weights: Sequence[float], encoder: AudioEncoder, size: Size, penalty: float
 ) -> Float[Tensor, "DR features taps"]:
-    """Ridge regression from features to components for each look-ahead."""
+    """Ridge regression from features of recordings to components, for each look-ahead."""
     taps = []
     for delay in DELAYS:
         sums = Regression()
-        for copies, weight in zip(spoken, weights, strict=True):
-            for stream in copies:
-                features = encoder.features(torch.from_numpy(stream.decibels)[None])[0].numpy()
-                counts = shifted(stream.counts, delay)
-                rows = windows(features, delay, size.past)[counts]
-                sums.add(rows, shifted(stream.target, delay)[counts], weight / len(copies))
+        for clean, weight in zip(spoken, weights, strict=True):
+            features = encoder.features(torch.from_numpy(clean.decibels)[None])[0].numpy()
+            counts = shifted(clean.counts, delay)
+            rows = windows(features, delay, size.past)[counts]
+            sums.add(rows, shifted(clean.target, delay)[counts], weight)
         taps.append(as_taps(sums.solve(penalty), size))
     return torch.from_numpy(np.concatenate(taps))
 
 
-# ------------------------------------------------------------------------------------------------------ trained network
-
-
-class Ensemble(nn.Module):
-    """The network as it is trained: every member with its own head, beside one linear path."""
-
-    def __init__(self, size: Size, dropout: float) -> None:
-        super().__init__()
-        self.size = size
-        outputs = size.members * len(DIAL) * size.components
-        self.trunk = Trunk(size, dropout)
-        self.head = nn.Conv1d(size.members * size.channels, outputs, 1, groups=size.members, bias=False)
-        self.gate = nn.Conv1d(size.members * size.channels, len(DIAL), 1)
-        self.visemes = nn.Conv1d(
-            size.members * size.channels, size.members * len(DIAL) * len(GROUPS), 1, groups=size.members
-        )
-        self.linear = LinearPath(size)
-        with torch.no_grad():
-            self.linear.taps.weight.zero_()
-            self.head.weight *= 0.3
-
-    def forward(
-        self, features: Float[Tensor, "B features T"]
-    ) -> tuple[Float[Tensor, "B M D R T"], Float[Tensor, "B D T"], Float[Tensor, "B M D visemes T"]]:
-        """Components from features that follow silence, log odds that somebody speaks, logits of visemes."""
-        trunk, _ = self.trunk(features, self.trunk.initial_state(len(features)))
-        linear, _ = self.linear(features, self.linear.initial_state(len(features)))
-        out = self.head(trunk).unflatten(1, (self.size.members, -1)) + linear[:, None]
-        visemes = self.visemes(trunk).unflatten(1, (self.size.members, len(DIAL), len(GROUPS)))
-        return out.unflatten(2, (len(DIAL), self.size.components)), self.gate(trunk), visemes
-
-    def fold(self, net: ExpressionNet, ridge: Float[Tensor, "DR features taps"], ridge_share: float) -> None:
-        """Put the average of the members and the ridge into the network that is shipped."""
-        members, own = self.size.members, 1 - ridge_share
-        net.trunk.load_state_dict(self.trunk.state_dict())
-        net.gate.load_state_dict(self.gate.state_dict())
-        head = self.head.weight.detach().chunk(members)
-        with torch.no_grad():
-            net.head.weight.copy_(torch.cat(head, 1) * (own / members))
-            net.linear.taps.weight.copy_(self.linear.taps.weight * own + ridge * ridge_share)
-
-
-def loss(
-    out: Float[Tensor, "B M D R T"],
-    target: Float[Tensor, "B D R T"],
-    counts: Float[Tensor, "B D T"],
-    gap: Float[Tensor, " R"],
-    config: Config,
-) -> Float[Tensor, ""]:
-    """Squared error of the lips, of their opening, and of both's change over 40 ms."""
-
-    def squared(error: Float[Tensor, "B M D R T"], weight: Float[Tensor, "B D T"]) -> Float[Tensor, ""]:
-        opening = torch.einsum("bmdrt,r->bmdt", error, gap)
-        both = error.square().sum(3) + config.gap_weight * opening.square()
-        return (both * weight[:, None]).sum() / weight.sum() / out.shape[1]
-
-    error = out - target[:, None]
-    change = error[..., 4:] - error[..., :-4]
-    return squared(error, counts) + config.velocity_weight * squared(change, counts[..., 4:] * counts[..., :-4])
-
-
-def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B D T"]) -> Float[Tensor, ""]:
-    """Cross entropy where it is known whether somebody speaks (0 or 1; NaN where not)."""
-    known = ~speaks.isnan()
-    return nn.functional.binary_cross_entropy_with_logits(logits[known], speaks[known])
-
-
-def viseme_loss(logits: Float[Tensor, "B M D visemes T"], visemes: Int[Tensor, "B D T"]) -> Float[Tensor, ""]:
-    """Cross entropy where there are labels; zero where there are none at all."""
-    each = [
-        nn.functional.cross_entropy(member.flatten(0, 1), visemes.flatten(0, 1), ignore_index=UNKNOWN, reduction="sum")
-        for member in logits.unbind(1)
-    ]
-    return torch.stack(each).mean() / (visemes != UNKNOWN).sum().clamp_min(1)
-
-
-def train(clips: Sequence[Clip], metric: LipMetric, config: Config) -> ExpressionNet:
-    """Train on clips; the same clips and configuration give the same network on the same machine."""
+def train(clips: Sequence[Clip], voices: Sequence[Clip], metric: LipMetric, config: Config) -> ExpressionNet:
+    """Train on clips, and on voices without a face as far as visemes go; a seed gives the same network again."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     net = ExpressionNet(Size(len(metric.gap), members=config.members, channels=config.channels))
@@ -168,16 +103,47 @@ def train(clips: Sequence[Clip], metric: LipMetric, config: Config) -> Expressio
     weights = [by_stem[clip.recording.stem] for clip in clips]
     basis = find_basis(clips, metric, net.size.components, by_stem)
     _set_scales(net, basis, clips)
-    spoken = [spoken_streams(clip, basis, net.encoder, config.noisy_copies, rng) for clip in clips]
-    voices = [clips[i].sound for i in rng.integers(len(clips), size=config.idle_streams)]
-    idle = [idle_stream(voice, net.size.components, net.encoder, rng) for voice in voices]
-    ridge = fit_ridge(spoken, weights, net.encoder, net.size, config.ridge)
+    spoken, heard, idle = make_sources(clips, voices, weights, basis, net.encoder, config, rng)
+    quiet = replace(idle, share=0.5)
+    gate_error = train_gate(
+        net.gate,
+        net.encoder,
+        Sampler([spoken, heard, quiet], config.hops, config.seed),
+        config.gate_steps,
+        config.batch,
+    )
+    print(f"speech gate: cross entropy {gate_error:.4f}", flush=True)
+    ridge = fit_ridge([clean for clean, *_ in spoken.choices], weights, net.encoder, net.size, config.ridge)
     ensemble = Ensemble(net.size, config.dropout)
-    _optimise(ensemble, Sampler(spoken, weights, idle, config.idle_share, config.hops, config.seed), net, config)
+    _optimise(ensemble, Sampler([spoken, heard, idle], config.hops, config.seed), net, config)
     ensemble.fold(net, ridge, config.ridge_share)
     means = [hear(net, clip.sound).speech_mean() * weight for clip, weight in zip(clips, weights, strict=True)]
     amplify(net, np.full(len(DIAL), config.gain), np.sum(means, 0) / sum(weights))
     return net.eval()
+
+
+def make_sources(
+    clips: Sequence[Clip],
+    voices: Sequence[Clip],
+    weights: Sequence[float],
+    basis: Basis,
+    encoder: AudioEncoder,
+    config: Config,
+    rng: np.random.Generator,
+) -> tuple[Source, Source, Source]:
+    """People with a face, voices without, and nobody."""
+    components, copies = basis.encode.shape[1], config.noisy_copies
+    spoken = [spoken_streams(clip, moving_target(clip, basis), encoder, copies, rng) for clip in clips]
+    unseen = [np.zeros((len(voice.valid), components), np.float32) for voice in voices]
+    heard = [spoken_streams(voice, still, encoder, copies, rng) for voice, still in zip(voices, unseen, strict=True)]
+    before = [clips[i].sound for i in rng.integers(len(clips), size=config.idle_streams)]
+    idle = [[idle_stream(sound, components, encoder, rng)] for sound in before]
+    seen_share = 1 - config.voices_share - config.idle_share
+    return (
+        Source(seen_share, spoken, weights),
+        Source(config.voices_share, heard, [1.0] * len(heard)),
+        Source(config.idle_share, idle, [1.0] * len(idle)),
+    )
 
 
 def _set_scales(net: ExpressionNet, basis: Basis, clips: Sequence[Clip]) -> None:
@@ -198,10 +164,8 @@ def _optimise(ensemble: Ensemble, sampler: Sampler, net: ExpressionNet, config: 
     running = 0.0
     for step in range(1, config.steps + 1):
         batch = sampler(config.batch)
-        components, speaks, visemes = ensemble(net.encoder.features(augment(batch.decibels, generator)))
-        gated = components * opened(speaks.detach())[:, None, :, None]
-        cost = loss(gated, batch.target, batch.counts, gap, config)
-        cost = cost + config.gate_weight * gate_loss(speaks, batch.speaks)
+        components, visemes = ensemble(net.encoder.features(augment(batch.decibels, generator)))
+        cost = lip_loss(components, batch.target, batch.counts, gap, config.gap_weight, config.velocity_weight)
         cost = cost + config.viseme_weight * viseme_loss(visemes, batch.visemes)
         optimizer.zero_grad()
         cost.backward()  # type: ignore[no-untyped-call]
@@ -238,15 +202,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the universal voice network.")
     parser.add_argument("--fits", type=Path, required=True, help="folder with the fitted expressions, <clip>.npz")
     parser.add_argument("--clips", type=Path, required=True, help="folder with the clips")
-    parser.add_argument("--phonemes", type=Path, help="folder with phindex.json and phoneme/<clip>_seq.json")
+    parser.add_argument("--voices", type=Path, help="folder with speech without pictures")
+    parser.add_argument("--visemes", type=Path, help="folder with labels for clips and voices; see label_visemes.py")
     parser.add_argument("--out", type=Path, required=True, help="folder for expression.safetensors and report.json")
     parser.add_argument("--leave-out", nargs="*", default=[], metavar="PERSON", help="people to report on only")
     parser.add_argument("--steps", type=int, default=Config().steps)
     options = parser.parse_args()
     metric, config = LipMetric.of(FaceModel.tracked()), Config(steps=options.steps)
-    clips = [load_clip(recording, options.fits, options.clips, options.phonemes) for recording in RECORDINGS]
+    clips = [load_clip(recording, options.fits, options.clips, options.visemes) for recording in RECORDINGS]
     learned = [clip for clip in clips if clip.recording.person not in options.leave_out]
-    net = train(learned, metric, config)
+    files = sound_files(options.voices).values() if options.voices else ()
+    voices = [load_voice(file, options.visemes) for file in files]
+    net = train(learned, [voice for voice in voices if (voice.visemes != UNKNOWN).any()], metric, config)
     options.out.mkdir(parents=True, exist_ok=True)
     net.save(options.out / "expression.safetensors")
     strangers = [clip for clip in clips if clip.recording.person in options.leave_out]

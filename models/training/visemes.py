@@ -1,23 +1,19 @@
-"""Phoneme labels of recordings, as a side task that teaches the voice network to hear what lips do.
+"""Phonemes as the lips show them: a side task that teaches the voice network to hear what matters to lips.
 
 Letters: T hops.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
 from numpy.typing import NDArray
 
-from models.audio_encoder import HOP, SAMPLE_RATE
-
-LABELS_PER_SECOND = 30
 UNKNOWN = -1
 GROUPS = (
-    "SIL NSN",
+    "SIL",
     "P B M",
     "F V",
     "TH DH",
@@ -35,25 +31,20 @@ GROUPS = (
     "EY IH",
     "IY Y",
 )
-"""ARPAbet phonemes that look alike (Fisher 1968, vowels split by rounding and opening)."""
+"""ARPAbet phonemes that look alike (after Fisher 1968; vowels by rounding and opening)."""
 
 Visemes = Int64[NDArray[np.int64], " T1"]
 
 
-def read_visemes(labels: Path, names: Path, late: float, rows: int) -> Visemes:
-    """Viseme number at each hop boundary.
+def viseme_of(phoneme: str) -> int:
+    """Number of a phoneme's group; UNKNOWN for anything that is no phoneme, such as a noise."""
+    return next((number for number, group in enumerate(GROUPS) if phoneme in group.split()), UNKNOWN)
 
-    Args:
-        labels: JSON list with one phoneme number per 1/30 s.
-        names: JSON object, phoneme name to number.
-        late: seconds by which the labels lag the sound.
-        rows: hop boundaries wanted; UNKNOWN where there is no label.
-    """
-    numbers: dict[str, int] = json.loads(names.read_text(encoding="utf-8"))
-    group = np.full(max(numbers.values()) + 1, UNKNOWN, np.int64)
-    for index, members in enumerate(GROUPS):
-        group[[numbers[name] for name in members.split()]] = index
-    visemes = group[np.array(json.loads(labels.read_text(encoding="utf-8")))]
-    at = np.floor((np.arange(rows) * HOP / SAMPLE_RATE + late) * LABELS_PER_SECOND).astype(int)
-    known = (at >= 0) & (at < len(visemes))
-    return np.where(known, visemes[np.clip(at, 0, len(visemes) - 1)], UNKNOWN)
+
+def read_visemes(folder: Path | None, stem: str, rows: int) -> Visemes:
+    """Labels <stem>.npy that label_visemes.py wrote, one per hop boundary; UNKNOWN where there are none."""
+    visemes = np.full(rows, UNKNOWN, np.int64)
+    if folder is not None and (file := folder / f"{stem}.npy").is_file():
+        labels = np.load(file)[:rows]
+        visemes[: len(labels)] = labels
+    return visemes

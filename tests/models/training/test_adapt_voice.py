@@ -34,7 +34,7 @@ def net(face):
         net.decode[:, :8] = torch.randn(4, 8) * torch.from_numpy(face.expression_scale[:8]) * 2
         net.gap.copy_(net.decode @ torch.from_numpy(metric.gap).float())
         net.part.copy_(net.gap / net.gap.square().sum())
-        net.gate.bias.fill_(5.0)
+        net.gate.verdict.bias.fill_(9.0)
     return net.eval()
 
 
@@ -93,7 +93,7 @@ def test_a_person_with_other_habits_is_learned(net, face, sound):
     other.decode.copy_(net.decode)
     with torch.no_grad():
         other.head.weight.copy_(net.head.weight)
-        other.gate.bias.fill_(5.0)
+        other.gate.verdict.bias.fill_(9.0)
         other.linear.taps.weight.copy_(
             net.linear.taps.weight + 1.5 * net.linear.taps.weight.std() * torch.randn_like(net.linear.taps.weight)
         )

@@ -10,12 +10,13 @@ import torch
 from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder
 from models.expression_net import DIAL, ExpressionNet, Size
 from models.training.expression_data import Clip, Recording, on_sound_clock
-from models.training.expression_pieces import Sampler, Stream, augment, idle_stream
+from models.training.expression_ensemble import Ensemble
+from models.training.expression_pieces import Sampler, Source, Stream, augment, idle_stream
 from models.training.expression_sounds import idle_sound, in_room, with_noise
 from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear, shifted, windows
 from models.training.lip_basis import find_basis, person_weights
 from models.training.lip_metric import LipMetric
-from models.training.train_expression import Config, Ensemble, train
+from models.training.train_expression import Config, train
 
 K = 14
 METRIC = LipMetric(np.diag(4.0 * 0.7 ** np.arange(K)), np.array([2.0, -1.0, 0.5] + [0.0] * (K - 3)))
@@ -39,7 +40,7 @@ def talk(seconds, seed):
 def clip_of(stem, person, seconds=8.0, seed=0):
     sound, face = talk(seconds, seed)
     rows = np.concatenate([face[:1], face])
-    return Clip(Recording(stem, person, 0.0), sound, rows, np.ones(len(rows), np.bool_), np.full(len(rows), -1))
+    return Clip(Recording(stem, person, 0.0), sound, rows, np.ones(len(rows), np.bool_), np.zeros(len(rows), np.int64))
 
 
 def test_expressions_come_to_the_clock_of_the_sound():
@@ -110,7 +111,7 @@ def test_amplify_enlarges_speech_and_leaves_silence():
     amplify(net, np.full(len(DIAL), 2.0), heard.speech_mean())
     after = hear(net, sound).components
     loud[:60] = False
-    np.testing.assert_allclose(after[:, :, loud].std(2), 2 * before[:, :, loud].std(2), rtol=0.1)
+    np.testing.assert_allclose(after[:, :, loud].std(2), 2 * before[:, :, loud].std(2), rtol=0.2)
     np.testing.assert_allclose(after[:, :, loud].mean(2), before[:, :, loud].mean(2), atol=0.1 * np.abs(before).max())
     assert not hear(net, np.zeros(SAMPLE_RATE, np.float32)).components.any()
 
@@ -156,7 +157,7 @@ def test_a_piece_shows_each_look_ahead_its_own_past():
     target = np.arange(301, dtype=np.float32)[:, None]
     view = np.tile(np.arange(300, dtype=np.float32), (32, 1))
     stream = Stream(view, target, np.ones(301, np.bool_), np.ones(301, np.float32), np.arange(301))
-    batch = Sampler([[stream]], [1.0], [stream], 0.0, hops, seed=0)(4)
+    batch = Sampler([Source(1.0, [[stream]], [1.0])], hops, seed=0)(4)
     for d, delay in enumerate(DELAYS):
         known = batch.counts[:, d].bool()
         assert known.any()
@@ -192,8 +193,8 @@ def test_spoilt_and_idle_sounds_are_usable(seed):
 @pytest.fixture(scope="module")
 def small():
     clips = [clip_of(name, name, seed=seed) for seed, name in enumerate("abc")]
-    config = Config(steps=3, batch=2, hops=120, idle_streams=4, noisy_copies=1, members=1, channels=8, gain=1.0)
-    return clips, config, train(clips, METRIC, config)
+    config = Config(steps=3, batch=2, hops=120, idle_streams=4, gate_steps=3, members=1, channels=8, gain=1.0)
+    return clips, config, train(clips, [], METRIC, config)
 
 
 def test_a_small_run_learns_what_the_sound_tells(small):
@@ -206,6 +207,6 @@ def test_a_small_run_learns_what_the_sound_tells(small):
 
 def test_the_same_seed_gives_the_same_network(small):
     clips, config, net = small
-    again, other = train(clips, METRIC, config), train(clips, METRIC, replace(config, seed=2))
+    again, other = train(clips, [], METRIC, config), train(clips, [], METRIC, replace(config, seed=2))
     assert torch.equal(net.head.weight, again.head.weight)
     assert not torch.equal(net.head.weight, other.head.weight)

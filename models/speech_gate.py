@@ -1,0 +1,57 @@
+"""Does somebody speak? A small causal network on the encoder's features that keeps the mouth shut when nobody does.
+
+Letters: B batch, T hops, D look-aheads.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from models.audio_encoder import FEATURES, State
+
+CHANNELS = 24
+KERNEL = 5
+DILATIONS = (1, 3, 8)
+"""Of the convolutions; together they hear half a second, enough to tell steady noise and knocks from syllables."""
+HOLD = 10
+"""Hops over which the verdict is averaged: it must not flicker."""
+
+
+class SpeechGate(nn.Module):
+    """A factor for each look-ahead: 1 while somebody speaks, 0 while nobody does."""
+
+    def __init__(self, look_aheads: int) -> None:
+        super().__init__()
+        widths = [FEATURES, *[CHANNELS] * (len(DILATIONS) - 1)]
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, CHANNELS, KERNEL, dilation=d) for width, d in zip(widths, DILATIONS, strict=True)
+        )
+        self.verdict = nn.Conv1d(CHANNELS, look_aheads, 1)
+        self.shapes = [(width, (KERNEL - 1) * d) for width, d in zip(widths, DILATIONS, strict=True)]
+        self.shapes.append((look_aheads, HOLD - 1))
+
+    def initial_state(self, batch: int) -> State:
+        """Memory of a stream that has heard nothing."""
+        return {f"gate{i}": torch.zeros(batch, *shape) for i, shape in enumerate(self.shapes)}
+
+    def logits(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D T"], State]:
+        """Log odds that somebody speaks."""
+        after: State = {}
+        for i, layer in enumerate(self.layers):
+            heard = torch.cat([state[f"gate{i}"], x], 2)
+            after[f"gate{i}"] = heard[:, :, heard.shape[2] - self.shapes[i][1] :]
+            x = nn.functional.silu(layer(heard))
+        last = f"gate{len(self.layers)}"
+        heard = torch.cat([state[last], self.verdict(x)], 2)
+        after[last] = heard[:, :, heard.shape[2] - HOLD + 1 :]
+        return nn.functional.avg_pool1d(heard, HOLD, 1), after
+
+    def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D 1 T"], State]:
+        """The factor: fully open from even odds on, shut below about 1 to 7.
+
+        It must not waver within speech, since it scales the whole distance from the mouth at rest.
+        """
+        logits, after = self.logits(x, state)
+        return (1 + logits / 2).clamp(0.0, 1.0)[:, :, None], after
