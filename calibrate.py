@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -86,11 +87,8 @@ def calibrate(
         raise InputError(
             'A puppet needs the consent of the person shown: --consent "It is me", or who agreed and when.'
         )
-    try:
-        import scipy  # noqa: F401
-        import torch  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("calibrate.py", "calibrate") from error
+    if not all(find_spec(name) for name in ("onnxscript", "scipy", "torch")):
+        raise MissingExtraError("calibrate.py", "calibrate")
     from models.puppet import check_new
     from models.video import check_clip, check_voice, probe, read_sound
 

@@ -34,3 +34,10 @@ def test_what_the_user_can_fix_is_one_sentence_and_exit_code_2(words: list[str],
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert not (ROOT / "puppets" / "x").exists()
+
+
+def test_a_missing_extra_is_one_sentence_with_its_command():
+    without = "import runpy, sys; sys.modules['torch'] = None; runpy.run_path('calibrate.py', run_name='__main__')"
+    done = command("-c", without, "me.mp4", "--out", "puppets/x", "--consent", "It is me")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "calibrate.py needs the extra 'calibrate': pip install 'marotte[calibrate]'."
