@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from models.square import Square
 
-squares = st.builds(
-    Square, st.floats(40.0, 60.0), st.floats(40.0, 60.0), st.floats(20.0, 60.0), st.floats(-1.0, 1.0, allow_subnormal=False)
-)  # fmt: skip
+angles = st.floats(-1.0, 1.0, allow_subnormal=False)
+squares = st.builds(Square, st.floats(40.0, 60.0), st.floats(40.0, 60.0), st.floats(20.0, 60.0), angles)
 
 
 @given(squares)
