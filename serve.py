@@ -11,6 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,12 +100,15 @@ def load_puppet(folder: Path | None) -> Puppet:
 def puppeteer(puppet: Puppet, look_ahead_ms: int) -> Puppeteer:
     """The puppet on strings: its networks in the engines that this machine has."""
     from export.engine import FOR_PICTURES, FOR_VOICE, load
-    from models.puppeteer import Puppeteer
-    from models.voice_stream import VoiceStream
 
-    voice = VoiceStream(load(puppet.folder / "expression.onnx", FOR_VOICE), look_ahead_ms)
-    renderer = load(puppet.folder / "renderer.onnx", FOR_PICTURES, threads=min(2, os.cpu_count() or 1))
-    return Puppeteer(puppet, voice, renderer)
+    with ThreadPoolExecutor(2) as pool:
+        voice = pool.submit(load, puppet.folder / "expression.onnx", FOR_VOICE)
+        renderer = pool.submit(load, puppet.folder / "renderer.onnx", FOR_PICTURES, min(2, os.cpu_count() or 1))
+        # Importing Numba takes as long as the engines take to start.
+        from models.puppeteer import Puppeteer
+        from models.voice_stream import VoiceStream
+
+    return Puppeteer(puppet, VoiceStream(voice.result(), look_ahead_ms), renderer.result())
 
 
 def write_report(path: Path, figures: Mapping[str, Any]) -> None:
