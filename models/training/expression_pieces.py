@@ -23,7 +23,7 @@ from models.training.visemes import UNKNOWN, Visemes
 
 CLOSING = 20
 """Hops that a mouth may take to close after the last sound."""
-PAUSE = 45
+PAUSE = 40
 """Hops without a sound that still belong to speech."""
 BEGINNING_SHARE = 0.25
 """Of the pieces, those from the beginning of a stream, where nothing was heard before."""

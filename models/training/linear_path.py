@@ -105,9 +105,12 @@ def hear(net: ExpressionNet, sound: Float32[NDArray[np.float32], " samples"]) ->
 
 
 def amplify(
-    net: ExpressionNet, gain: Float64[NDArray[np.float64], " D"], speech: Float64[NDArray[np.float64], "D R"]
+    net: ExpressionNet,
+    gain: Float64[NDArray[np.float64], " D"],
+    speech: Float64[NDArray[np.float64], "D R"],
+    goal: Float64[NDArray[np.float64], "D R"],
 ) -> None:
-    """Make the motion larger about the mean face of speech, and leave silence where it is.
+    """Make the motion larger, move the mean face of speech to its place, and leave silence where it is.
 
     A predictor that cannot know everything moves less than the person; how much more it shall move is a choice, not
     something that a squared error could teach.
@@ -115,13 +118,14 @@ def amplify(
     Args:
         net: changed in place.
         gain: factor for each look-ahead.
-        speech: mean components in speech for each look-ahead.
+        speech: mean components in speech for each look-ahead, as they are.
+        goal: as they shall be.
     """
     components, taps = net.size.components, net.linear.taps.weight
     factor = torch.from_numpy(np.repeat(gain, components)).float()[:, None, None]
-    back = torch.from_numpy(((1 - gain[:, None]) * speech).reshape(-1)).float()
+    shift = torch.from_numpy((goal - gain[:, None] * speech).reshape(-1)).float()
     with torch.no_grad():
         net.head.weight *= factor
         taps *= factor
         # The presence feature stands at PRESENCE in speech and at zero in silence: it carries the mean face.
-        taps[:, -1] += back[:, None] / PRESENCE / taps.shape[2]
+        taps[:, -1] += shift[:, None] / PRESENCE / taps.shape[2]

@@ -46,7 +46,7 @@ class Config:
     """Everything that decides the outcome."""
 
     seed: int = 1
-    steps: int = 1500
+    steps: int = 3000
     batch: int = 16
     hops: int = 300
     """Length of a training piece."""
@@ -55,7 +55,7 @@ class Config:
     idle_share: float = 0.1
     """Of the pieces, those in which nobody speaks. The others are recordings of people."""
     idle_streams: int = 300
-    gate_steps: int = 800
+    gate_steps: int = 1500
     noisy_copies: int = 1
     """Of each voice, beside the clean one, with noise and room."""
     learning_rate: float = 2e-3
@@ -118,7 +118,8 @@ def train(clips: Sequence[Clip], voices: Sequence[Clip], metric: LipMetric, conf
     _optimise(ensemble, Sampler([spoken, heard, idle], config.hops, config.seed), net, config)
     ensemble.fold(net, ridge, config.ridge_share)
     means = [hear(net, clip.sound).speech_mean() * weight for clip, weight in zip(clips, weights, strict=True)]
-    amplify(net, np.full(len(DIAL), config.gain), np.sum(means, 0) / sum(weights))
+    mean = np.sum(means, 0) / sum(weights)
+    amplify(net, np.full(len(DIAL), config.gain), mean, mean)
     return net.eval()
 
 

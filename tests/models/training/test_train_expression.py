@@ -108,7 +108,7 @@ def test_amplify_enlarges_speech_and_leaves_silence():
     sound, _ = talk(6.0, 1)
     heard = hear(net, sound)
     before, loud = heard.components, heard.features[-1] > 2.9
-    amplify(net, np.full(len(DIAL), 2.0), heard.speech_mean())
+    amplify(net, np.full(len(DIAL), 2.0), heard.speech_mean(), heard.speech_mean())
     after = hear(net, sound).components
     loud[:60] = False
     np.testing.assert_allclose(after[:, :, loud].std(2), 2 * before[:, :, loud].std(2), rtol=0.2)
