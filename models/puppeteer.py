@@ -17,7 +17,7 @@ from models.camera import Crop
 from models.network import Network
 from models.painter import Painter
 from models.puppet import Puppet
-from models.voice_stream import SAMPLE_RATE, Samples, VoiceState, VoiceStream
+from models.voice_stream import HOP, SAMPLE_RATE, Samples, VoiceState, VoiceStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Puppeteer:
         self.width = puppet.manifest.width
         self.height = puppet.manifest.height
         self.fps: Fraction = puppet.fps
-        self.look_ahead = voice.look_ahead
+        self.look_ahead = max(0, voice.look_ahead - _shortest_frame(self.fps) + _wait_for_hop(self.fps))
         """Samples after a frame's end that its step needs."""
         self._puppet = puppet
         self._voice = voice
@@ -50,8 +50,9 @@ class Puppeteer:
     def step(self, samples: Samples, state: State) -> tuple[UInt8[NDArray[np.uint8], "H W 3"], State]:
         """Hear the samples that frame `state.frame` adds (see `realtime.ports.Animator`) and draw that frame."""
         heard = self._voice.push(samples, state.voice)
-        middle = (2 * state.frame + 1) * SAMPLE_RATE * self.fps.denominator // (2 * self.fps.numerator)
-        expression = self._puppet.voice(self._voice.expression_at(middle, heard))
+        # As in a filmed video, a frame shows the moment at which its time begins.
+        moment = state.frame * SAMPLE_RATE * self.fps.denominator // self.fps.numerator
+        expression = self._puppet.voice(self._voice.expression_at(moment, heard))
         return self.draw(expression, state.frame), State(heard, state.frame + 1)
 
     def draw(self, expression: NDArray[np.float32], number: int) -> UInt8[NDArray[np.uint8], "H W 3"]:
@@ -62,3 +63,13 @@ class Puppeteer:
         crop = Crop(*track.crop[at].tolist())
         self._painter.paint(picture, expression, track.rotation[at], track.translation[at], crop, track.hole[at])
         return picture
+
+
+def _shortest_frame(fps: Fraction) -> int:
+    """Samples that every frame lasts at least."""
+    return SAMPLE_RATE * fps.denominator // fps.numerator
+
+
+def _wait_for_hop(fps: Fraction) -> int:
+    """Samples until the hop that a frame's beginning falls into is whole: none if frames begin with hops."""
+    return HOP - 1 if SAMPLE_RATE * fps.denominator % (HOP * fps.numerator) else 0

@@ -1,0 +1,83 @@
+"""The live path draws each frame at its moment, from no more sound than it declares."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from models.background import Background
+from models.puppet import Puppet
+from models.puppeteer import Puppeteer
+from models.voice_stream import HOP, SAMPLE_RATE, VoiceStream
+
+COEFFICIENTS = 48
+
+
+class Clock:
+    """A voice network whose coefficients all tell the moment that a row describes, in samples."""
+
+    look_ahead = 80 * SAMPLE_RATE // 1000
+
+    def __call__(self, feed):
+        hops = feed["state.hops"] + np.arange(1, 1 + feed["samples"].shape[1] // HOP, dtype=np.float32)
+        rows = np.repeat((hops * HOP - self.look_ahead)[:, None], COEFFICIENTS, axis=1)
+        return {"expression": rows.astype(np.float32), "next_state.hops": hops[-1:]}
+
+    def initial_state(self):
+        return {"state.hops": np.zeros(1, np.float32)}
+
+
+class Invisible:
+    """A renderer that leaves the frame as it is."""
+
+    def __call__(self, feed):
+        return {"rgb": np.zeros((1, 256, 256, 3), np.uint8), "alpha": np.zeros((1, 256, 256, 1), np.uint8)}
+
+    def initial_state(self):
+        return {}
+
+
+@pytest.fixture(params=["25/1", "30/1", "30000/1001", "50/1"])
+def puppet(request: pytest.FixtureRequest) -> Puppet:
+    bundled = Puppet.bundled()
+    return replace(bundled, manifest=replace(bundled.manifest, fps=request.param))
+
+
+def samples_before(frame: int, fps: Fraction) -> int:
+    return frame * SAMPLE_RATE * fps.denominator // fps.numerator
+
+
+def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet, monkeypatch: pytest.MonkeyPatch):
+    shown: list[float] = []
+
+    def draw(self, expression, number):
+        shown.append(float(expression[0]))
+        return np.zeros((1, 1, 3), np.uint8)
+
+    monkeypatch.setattr(Puppeteer, "draw", draw)
+    direct = replace(
+        puppet.voice, gain=np.eye(COEFFICIENTS, dtype=np.float32), offset=np.zeros(COEFFICIENTS, np.float32)
+    )
+    puppeteer = Puppeteer(replace(puppet, voice=direct), VoiceStream(Clock(), 80), Invisible())
+    state, given = puppeteer.initial_state(), 0
+    for frame in range(40):
+        needed = samples_before(frame + 1, puppeteer.fps) + puppeteer.look_ahead
+        _, state = puppeteer.step(np.zeros(needed - given, np.float32), state)
+        given = needed
+    np.testing.assert_allclose(shown, [samples_before(frame, puppeteer.fps) for frame in range(40)], atol=0.01)
+
+
+def test_what_is_declared_is_little(puppet: Puppet):
+    puppeteer = Puppeteer(puppet, VoiceStream(Clock(), 80), Invisible())
+    frame = SAMPLE_RATE / float(puppeteer.fps)
+    assert Clock.look_ahead - frame <= puppeteer.look_ahead < Clock.look_ahead - frame + HOP + 1
+
+
+def test_outside_the_mask_the_background_plays():
+    puppet = Puppet.bundled()
+    puppeteer = Puppeteer(puppet, VoiceStream(Clock(), 80), Invisible())
+    background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
+    for number in range(3):
+        expression = np.zeros(len(puppet.face.expression), np.float32)
+        np.testing.assert_array_equal(puppeteer.draw(expression, number), background.frame(number))
