@@ -61,20 +61,20 @@ def _mel(hertz: float) -> float:
 class AudioEncoder(nn.Module):
     """Sound to features, with its memory as a value (all zeros: a silent past)."""
 
-    cosine: Tensor
-    sine: Tensor
+    waves: Tensor
     filters: Tensor
     spectrum: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        time, frequency = np.arange(WINDOW)[:, None], np.arange(WINDOW // 2 + 1)[None]
+        time, frequency = np.arange(WINDOW)[None], np.arange(WINDOW // 2 + 1)[:, None]
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * (time + 0.5) / WINDOW)
         # A full-scale sine then has power 1/2 in its bin, i.e. its mean square.
         turns = hann * math.sqrt(2) / hann.sum() * np.exp(-2j * np.pi * time * frequency / WINDOW)
-        self.register_buffer("cosine", torch.tensor(turns.real, dtype=torch.float32), persistent=False)
-        self.register_buffer("sine", torch.tensor(turns.imag, dtype=torch.float32), persistent=False)
-        self.register_buffer("filters", torch.from_numpy(mel_filters()), persistent=False)
+        # Real and imaginary parts as one convolution; both count alike in a band's power.
+        waves, filters = np.concatenate([turns.real, turns.imag]), np.concatenate([mel_filters()] * 2)
+        self.register_buffer("waves", torch.tensor(waves[:, None], dtype=torch.float32), persistent=False)
+        self.register_buffer("filters", torch.tensor(filters.T[..., None]), persistent=False)
         self.register_buffer("spectrum", torch.full((BANDS, 1), -15.0))
         """Mean of each band in speech, dB against the loudness; measured in training."""
 
@@ -91,9 +91,8 @@ class AudioEncoder(nn.Module):
         """
         samples = torch.nan_to_num(samples, 0.0, 0.0, 0.0).clamp(-1.0, 1.0)
         heard = torch.cat([state["samples"], samples], 1)
-        windows = heard.unfold(1, WINDOW, HOP)
-        power = (windows @ self.cosine).square() + (windows @ self.sine).square()
-        bands = (power @ self.filters).transpose(1, 2)
+        turned = nn.functional.conv1d(heard[:, None], self.waves, stride=HOP)
+        bands = nn.functional.conv1d(turned.square(), self.filters)
         # Loudness is kept over QUIETEST, so that zeros mean a silent past.
         lowest = 10 ** (QUIETEST / 10)
         loudness = 10 * torch.log10(bands.sum(1).clamp_min(lowest)) - QUIETEST
