@@ -7,13 +7,15 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from ctrl_c import heed_ctrl_c
+
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_is_served_and_ctrl_c_ends_it():
     process = subprocess.Popen(
         [sys.executable, "serve.py", "--port", "0"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     assert process.stdout is not None
     try:

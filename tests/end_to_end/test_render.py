@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from ctrl_c import heed_ctrl_c
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "models" / "bundled" / "hello.wav"
@@ -93,7 +94,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path):
     video = tmp_path / "long.mp4"
     process = subprocess.Popen(
         [sys.executable, "serve.py", "render", str(HELLO), str(video)],
-        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     while process.poll() is None and not list(tmp_path.iterdir()):
         pass  # until the file begins to grow
