@@ -25,7 +25,7 @@ class Recogniser:
     """Phonemes of a sound, as visemes."""
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder, get_model_path  # type: ignore[import-untyped, unused-ignore]
+        from pocketsphinx import Decoder, get_model_path
 
         model = Path(get_model_path()) / "en-us"
         self._decoder = Decoder(
