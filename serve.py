@@ -1,7 +1,7 @@
 """Speak through a puppet.
 
-python serve.py render hello.wav hello.mp4       a voice file becomes a video
 python serve.py                                  a page in the browser: choose a WAV or use the microphone
+python serve.py render hello.wav hello.mp4       a voice file becomes a video
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import platform
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +22,7 @@ import typer
 
 import models.errors
 import realtime.errors
-from models.command_line import run
+from models.command_line import Size, look_ahead, rate, run, spread
 
 if TYPE_CHECKING:
     from models.puppet import Puppet
@@ -30,27 +32,49 @@ FILE_LOOK_AHEAD_MS = 160
 """A file can be read ahead for nothing; more than this brings no better mouth."""
 LIVE_LOOK_AHEAD_MS = 80
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=__doc__ and __doc__.strip()
+)
 
-PuppetOption = Annotated[Path | None, typer.Option("--puppet", help="Folder of a puppet; the bundled one if none.")]
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options that every command has; `@spread()` gives them to one."""
+
+    puppet: Annotated[Path | None, typer.Option(help="Folder of a puppet; the bundled one if none.")] = None
+    look_ahead: Annotated[
+        int,
+        typer.Option(parser=look_ahead, metavar="MS", help="Sound heard beyond the picture: 0, 40, 80, 160, 240 ms."),
+    ] = LIVE_LOOK_AHEAD_MS
+    fps: Annotated[
+        Fraction | None, typer.Option(parser=rate, metavar="RATE", help="Pictures a second: 25, 50, 30000/1001 …")
+    ] = None
+    size: Annotated[
+        Size | None, typer.Option(parser=Size.parse, metavar="WxH", help="Size of the picture, such as 1280x720.")
+    ] = None
+    report: Annotated[Path | None, typer.Option(help="Write stage times and counts here, as JSON.")] = None
 
 
 @app.callback(invoke_without_command=True)
+@spread(Settings)
 def page(
     context: typer.Context,
-    puppet: PuppetOption = None,
+    settings: Settings,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8080,
 ) -> None:
-    """Serve the page where the puppet speaks with your voice."""
+    """Serve the page where the puppet speaks with your voice.
+
+    Example: python serve.py --puppet puppets/me --port 8000
+    """
     if context.invoked_subcommand:
         return
     from realtime.web.server import serve
 
-    chosen = load_puppet(puppet)
+    chosen = load_puppet(settings)
     asyncio.run(
         serve(
-            lambda: puppeteer(chosen, LIVE_LOOK_AHEAD_MS),
+            lambda: puppeteer(settings, chosen),
             host,
             port,
             lambda address: print(f"{chosen.manifest.name} waits at {address} (Ctrl-C ends it)", flush=True),
@@ -60,13 +84,16 @@ def page(
 
 
 @app.command()
+@spread(Settings, look_ahead=FILE_LOOK_AHEAD_MS)
 def render(
     voice: Annotated[Path, typer.Argument(help="A sound file, or a video with sound.")],
     video: Annotated[Path, typer.Argument(help="The MP4 to write.")],
-    puppet: PuppetOption = None,
-    report: Annotated[Path | None, typer.Option(help="Write stage times and counts here, as JSON.")] = None,
+    settings: Settings,
 ) -> None:
-    """Let the puppet speak a sound file, and write the video with its sound."""
+    """Let the puppet speak a sound file, and write the video with its sound.
+
+    Example: python serve.py render hello.wav hello.mp4 --fps 50
+    """
     from rich.progress import Progress
 
     from realtime.clock import MonotonicClock
@@ -79,25 +106,24 @@ def render(
     telemetry = Telemetry(MonotonicClock())
     source = WavSource(voice)
     sink = VideoFile(video, voice)
-    animator = puppeteer(load_puppet(puppet), FILE_LOOK_AHEAD_MS)
+    animator = puppeteer(settings, load_puppet(settings))
     with Progress(transient=True) as bar:
         total = ceil(source.seconds * animator.fps) if source.seconds else None
         task = bar.add_task(f"{voice.name} → {video.name}", total=total)
         sinks = [sink, ProgressSink(lambda frames: bar.update(task, completed=frames))]
         asyncio.run(run_loop(source, animator, sinks, live=False, telemetry=telemetry))
-    if report:
-        write_report(report, telemetry.report() | {"look_ahead_ms": FILE_LOOK_AHEAD_MS})
+    write_report(settings, telemetry.report())
     print(f"Wrote {video}.")
 
 
-def load_puppet(folder: Path | None) -> Puppet:
-    """The puppet in a folder, or the bundled one."""
+def load_puppet(settings: Settings) -> Puppet:
+    """The puppet that was asked for, or the bundled one."""
     from models.puppet import Puppet
 
-    return Puppet.load(folder) if folder else Puppet.bundled()
+    return Puppet.load(settings.puppet) if settings.puppet else Puppet.bundled()
 
 
-def puppeteer(puppet: Puppet, look_ahead_ms: int) -> Puppeteer:
+def puppeteer(settings: Settings, puppet: Puppet) -> Puppeteer:
     """The puppet on strings: its networks in the engines that this machine has."""
     from export.engine import FOR_PICTURES, FOR_VOICE, load
 
@@ -108,16 +134,20 @@ def puppeteer(puppet: Puppet, look_ahead_ms: int) -> Puppeteer:
         from models.puppeteer import Puppeteer
         from models.voice_stream import VoiceStream
 
-    return Puppeteer(puppet, VoiceStream(voice.result(), look_ahead_ms), renderer.result())
+    size = (settings.size.width, settings.size.height) if settings.size else None
+    return Puppeteer(puppet, VoiceStream(voice.result(), settings.look_ahead), renderer.result(), settings.fps, size)
 
 
-def write_report(path: Path, figures: Mapping[str, Any]) -> None:
-    """Write figures with the machine they were taken on."""
+def write_report(settings: Settings, figures: Mapping[str, Any]) -> None:
+    """Write figures, if that was asked for, with the machine they were taken on."""
+    if settings.report is None:
+        return
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()}
+    report = {**figures, "look_ahead_ms": settings.look_ahead, "machine": machine}
     try:
-        path.write_text(json.dumps({**figures, "machine": machine}, indent=2) + "\n", encoding="utf-8")
+        settings.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise models.errors.InputError(f"{path} cannot be written: {error.strerror}.") from error
+        raise models.errors.InputError(f"{settings.report} cannot be written: {error.strerror}.") from error
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ def bounce(n: int, frames: int) -> int:
 class Background:
     """Reads background.mp4, one group of pictures at a time.
 
-    While one group is shown, the next one in the direction of play is decoded, one frame per call, so that no call is
-    much slower than another. At most two groups are kept.
+    While one group is shown, the next one in the direction of play is decoded, a frame for each that is played, so that
+    no call is much slower than another. At most two groups are kept.
     """
 
     def __init__(self, path: Path, frames: int) -> None:
@@ -42,20 +42,24 @@ class Background:
         self._frames = frames
         self._groups: dict[int, list[Frame]] = {}
         self._ahead: Iterator[None] = iter(())
+        self._last = -1
 
     def frame(self, n: int) -> Frame:
         """Picture shown as number n (any; cheapest in order). The array is shared: copy before writing."""
         index = bounce(n, self._frames)
         group = index // GROUP
+        if group not in self._groups:
+            self._groups, self._ahead = {}, self._decode(group)
         if len(self._groups.get(group, ())) < self._length(group):
-            self._groups = {}  # whatever was half decoded ahead loses its place in the file
-            for _ in self._decode(group):
+            for _ in self._ahead:  # frames were skipped
                 pass
         following = bounce(n + GROUP, self._frames) // GROUP
         if following not in self._groups:
             self._groups = {group: self._groups[group]}
             self._ahead = self._decode(following)
-        next(self._ahead, None)
+        for _ in range(min(GROUP, n - self._last)):
+            next(self._ahead, None)
+        self._last = n
         return self._groups[group][index - group * GROUP]
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.background import Background, bounce
 from models.camera import Crop
+from models.letterbox import Letterbox
 from models.network import Network
 from models.painter import Painter
 from models.puppet import Puppet
@@ -32,13 +33,31 @@ class State:
 class Puppeteer:
     """Moves one puppet. `step` is to be called from one thread at a time."""
 
-    def __init__(self, puppet: Puppet, voice: VoiceStream, renderer: Network) -> None:
-        self.width = puppet.manifest.width
-        self.height = puppet.manifest.height
-        self.fps: Fraction = puppet.fps
+    def __init__(
+        self,
+        puppet: Puppet,
+        voice: VoiceStream,
+        renderer: Network,
+        fps: Fraction | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Take up a puppet.
+
+        Args:
+            puppet: who is shown.
+            voice: hears the voice.
+            renderer: draws the lower face.
+            fps: pictures a second; the background's own if None. The mouth moves at this rate, the background and the
+                head at theirs.
+            size: width and height of the pictures, px; the background's own if None.
+        """
+        own_size = puppet.manifest.width, puppet.manifest.height
+        self.width, self.height = size or own_size
+        self.fps: Fraction = fps or puppet.fps
         self.look_ahead = max(0, voice.look_ahead - _shortest_frame(self.fps) + _wait_for_hop(self.fps))
         """Samples after a frame's end that its step needs."""
         self._puppet = puppet
+        self._letterbox = Letterbox(own_size, (self.width, self.height))
         self._voice = voice
         self._background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
         self._painter = Painter(puppet.face, puppet.track.camera, renderer)
@@ -53,7 +72,8 @@ class Puppeteer:
         # As in a filmed video, a frame shows the moment at which its time begins.
         moment = state.frame * SAMPLE_RATE * self.fps.denominator // self.fps.numerator
         expression = self._puppet.voice(self._voice.expression_at(moment, heard))
-        return self.draw(expression, state.frame), State(heard, state.frame + 1)
+        behind = int(state.frame * self._puppet.fps / self.fps)
+        return self._letterbox(self.draw(expression, behind)), State(heard, state.frame + 1)
 
     def draw(self, expression: NDArray[np.float32], number: int) -> UInt8[NDArray[np.uint8], "H W 3"]:
         """Frame `number` of the background with the face at `expression` [K] in its own coefficients."""

@@ -41,3 +41,21 @@ def test_a_missing_extra_is_one_sentence_with_its_command():
     done = command("-c", without, "me.mp4", "--out", "puppets/x", "--consent", "It is me")
     assert done.returncode == 2
     assert done.stderr.strip() == "calibrate.py needs the extra 'calibrate': pip install 'marotte[calibrate]'."
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--fps", "0"),
+        ("--fps", "fast"),
+        ("--fps", "1/0"),
+        ("--size", "30"),
+        ("--size", "31x16"),
+        ("--look-ahead", "50"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_what_was_expected(option: str, value: str):
+    done = command("serve.py", "render", "a.wav", "b.mp4", option, value)
+    assert done.returncode == 2
+    assert value in done.stderr
+    assert "expected" in done.stderr

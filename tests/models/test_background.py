@@ -1,6 +1,7 @@
 """The clip behind the puppet: right frame, any order, bounded memory."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,15 @@ def test_keeps_at_most_two_groups(clip: Path):
 def test_a_clip_that_is_too_short_is_named(clip: Path):
     with pytest.raises(PuppetError, match=r"background\.mp4 ends before frame 40"):
         Background(clip, FRAMES + 3).frame(FRAMES + 1)
+
+
+@pytest.mark.parametrize("pace", [Fraction(1, 2), Fraction(5, 6), Fraction(6, 5), Fraction(2), Fraction(12, 5)])
+def test_plays_at_any_pace_without_a_second_look_at_a_group(clip: Path, pace: Fraction, monkeypatch):
+    background = Background(clip, FRAMES)
+    sought: list[int] = []
+    decode = Background._decode
+    monkeypatch.setattr(Background, "_decode", lambda self, group: sought.append(group) or decode(self, group))
+    numbers = [int(k * pace) for k in range(int(4 * FRAMES / pace))]
+    assert [shown(background, n) for n in numbers] == [bounce(n, FRAMES) for n in numbers]
+    assert all(one != other for one, other in pairwise(sought))
+    assert len(sought) <= 2 + 4 * FRAMES / GROUP

@@ -53,7 +53,7 @@ def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet, monkeyp
 
     def draw(self, expression, number):
         shown.append(float(expression[0]))
-        return np.zeros((1, 1, 3), np.uint8)
+        return np.zeros((512, 512, 3), np.uint8)
 
     monkeypatch.setattr(Puppeteer, "draw", draw)
     direct = replace(
@@ -81,3 +81,21 @@ def test_outside_the_mask_the_background_plays():
     for number in range(3):
         expression = np.zeros(len(puppet.face.expression), np.float32)
         np.testing.assert_array_equal(puppeteer.draw(expression, number), background.frame(number))
+
+
+@pytest.mark.parametrize("fps", [Fraction(50), Fraction(30), Fraction(15)])
+def test_the_mouth_has_its_own_rate_and_the_background_keeps_its(fps: Fraction, monkeypatch: pytest.MonkeyPatch):
+    behind: list[int] = []
+
+    def draw(self, expression, number):
+        behind.append(number)
+        return np.zeros((512, 512, 3), np.uint8)
+
+    monkeypatch.setattr(Puppeteer, "draw", draw)
+    puppeteer = Puppeteer(Puppet.bundled(), VoiceStream(Clock(), 80), Invisible(), fps, (640, 360))
+    state = puppeteer.initial_state()
+    for frame in range(2 * int(fps)):
+        new = samples_before(frame + 1, fps) - samples_before(frame, fps)
+        picture, state = puppeteer.step(np.zeros(new + (frame == 0) * puppeteer.look_ahead, np.float32), state)
+        assert picture.shape == (360, 640, 3)
+    assert behind == [int(frame * 25 / fps) for frame in range(2 * int(fps))]
