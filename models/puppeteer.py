@@ -28,6 +28,8 @@ class State:
     voice: VoiceState
     frame: int
     """Number of the frame that the next step shows."""
+    heard_from: int = 0
+    """Number of the first sample that the voice has heard."""
 
 
 class Puppeteer:
@@ -62,18 +64,22 @@ class Puppeteer:
         self._background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
         self._painter = Painter(puppet.face, puppet.track.camera, renderer)
 
-    def initial_state(self) -> State:
-        """A stream that has heard and shown nothing."""
-        return State(self._voice.initial_state(), 0)
+    def initial_state(self, frame: int = 0) -> State:
+        """A stream that has heard nothing and shows frame `frame` next; the background and the head go on."""
+        return State(self._voice.initial_state(), frame, self._begin(frame) + self.look_ahead if frame else 0)
 
     def step(self, samples: Samples, state: State) -> tuple[UInt8[NDArray[np.uint8], "H W 3"], State]:
         """Hear the samples that frame `state.frame` adds (see `realtime.ports.Animator`) and draw that frame."""
         heard = self._voice.push(samples, state.voice)
         # As in a filmed video, a frame shows the moment at which its time begins.
-        moment = state.frame * SAMPLE_RATE * self.fps.denominator // self.fps.numerator
+        moment = self._begin(state.frame) - state.heard_from
         expression = self._puppet.voice(self._voice.expression_at(moment, heard))
         behind = int(state.frame * self._puppet.fps / self.fps)
-        return self._letterbox(self.draw(expression, behind)), State(heard, state.frame + 1)
+        return self._letterbox(self.draw(expression, behind)), State(heard, state.frame + 1, state.heard_from)
+
+    def _begin(self, frame: int) -> int:
+        """Number of the sample with which a frame begins."""
+        return frame * SAMPLE_RATE * self.fps.denominator // self.fps.numerator
 
     def draw(self, expression: NDArray[np.float32], number: int) -> UInt8[NDArray[np.uint8], "H W 3"]:
         """Frame `number` of the background with the face at `expression` [K] in its own coefficients."""

@@ -31,6 +31,7 @@ class Chunker:
         """Samples of silence put in for sound that was lost before it came here."""
         self._fps = fps
         self._look_ahead = look_ahead
+        self._generation = 0
         self._frame = 0
         self._origin: int | None = None
         self._kept: Samples = np.zeros(0, np.float32)  # from the start of frame `_frame`
@@ -38,14 +39,28 @@ class Chunker:
         self._given = 0
 
     def push(self, chunk: AudioChunk) -> list[Drive]:
-        """Hear a chunk and return the frames that it completes. The first sample of all is the first of frame 0."""
+        """Hear a chunk and return the frames that it completes. The first sample of all is the first of frame 0.
+
+        The first chunk of a generation turns what was heard and not yet given into silence, and completes the frame in
+        hand with silence as well, so that the new state can be shown at once. Sound time is then ahead by that much.
+        """
         if self._origin is None:
             self._origin = chunk.start
+            self._generation = chunk.generation
+        drives = self._forget(chunk.generation) if chunk.generation > self._generation else []
         gap = chunk.start - self._origin - self._heard
         if gap < 0:
             raise ValueError(f"Sample {chunk.start} came twice: the stream stood at {self._origin + self._heard}.")
         self.filled += gap
-        return self._hear(np.concatenate([np.zeros(gap, np.float32), chunk.samples]))
+        return drives + self._hear(np.concatenate([np.zeros(gap, np.float32), chunk.samples]))
+
+    def _forget(self, generation: int) -> list[Drive]:
+        assert self._origin is not None
+        self._generation = generation
+        self._kept[:] = 0
+        missing = samples_before(self._frame + 1, self._fps) + self._look_ahead - self._heard
+        self._origin -= missing
+        return self._hear(np.zeros(missing, np.float32))
 
     def flush(self) -> list[Drive]:
         """The stream is over: the remaining frames, with silence after its end.
@@ -63,7 +78,9 @@ class Chunker:
         drives = []
         while (needed := (end := samples_before(self._frame + 1, self._fps)) + self._look_ahead) <= self._heard:
             new = self._kept[self._given - base : needed - base]
-            drives.append(Drive(self._frame, new, AudioChunk(self._kept[start - base : end - base], start)))
+            drives.append(
+                Drive(self._frame, new, AudioChunk(self._kept[start - base : end - base], start, self._generation))
+            )
             self._frame, self._given, start = self._frame + 1, needed, end
         self._kept = self._kept[start - base :].copy()
         return drives

@@ -8,6 +8,9 @@
 it goes as fast as the slowest stage. A live stream runs in real time: neither the source nor the pacer ever waits for
 what comes after it, because the mailboxes there keep the newest. A picture that is left out leaves its sound to the
 next one, so that the sound has no holes.
+
+A source that is flushed begins a new generation. Whatever is older, drawn or not, is then left out wherever it is met,
+with its sound; the animator begins anew, and the pacer shows its first picture at once.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ class _Heard:
     drive: Drive
     sound: AudioChunk
     at: float
+    """When its last sample came (s)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +136,8 @@ class _Stream(Generic[State]):
         self._live = live
         self._clock = clock
         self._telemetry = telemetry
+        self._generation = 0
+        self._flushed: float | None = None
         self._spec = StreamSpec(animator.width, animator.height, animator.fps)
         self._drives: Mailbox[_Heard] = self._mailbox(int(LIVE_BACKLOG * animator.fps) + 1)
         self._drawn: Mailbox[_Drawn] = Mailbox(BACKLOG, Overflow.BLOCK)
@@ -178,6 +184,8 @@ class _Stream(Generic[State]):
         chunker = Chunker(self._spec.fps, self._animator.look_ahead)
         async for chunk in self._source.chunks():
             now = self._clock.now()
+            if chunk.generation > self._generation:
+                self._generation, self._flushed = chunk.generation, now
             for drive in chunker.push(chunk):
                 await self._drives.put(_Heard(drive, drive.sound, now))
         for drive in chunker.flush():
@@ -188,8 +196,15 @@ class _Stream(Generic[State]):
     async def _animate(self, worker: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         state = self._animator.initial_state()
+        pictures = generation = 0
         span = float(1 / self._spec.fps) + self._animator.look_ahead / SAMPLE_RATE
         async for heard in self._drives:
+            if self._outdated(heard):
+                continue
+            if heard.sound.generation > generation:
+                generation = heard.sound.generation
+                state = self._animator.initial_state(pictures)
+            pictures += 1
             started = self._clock.now()
             if self._live:
                 self._telemetry.record("wait", started - heard.at)
@@ -203,16 +218,27 @@ class _Stream(Generic[State]):
     async def _present(self) -> None:
         pacer = Pacer(self._spec.fps) if self._live else None
         late: _Drawn | None = None
+        generation = 0
         async for drawn in self._drawn:
+            if self._outdated(drawn):
+                continue
             if late is not None:
                 drawn, late = self._leave_sound(late, drawn), None
             if pacer is not None:
+                if drawn.sound.generation > generation:
+                    pacer.restart()
+                generation = drawn.sound.generation
                 decision = pacer.decide(drawn.frame.number, drawn.ready)
                 if isinstance(decision, Drop):
                     self._telemetry.count("frames_dropped_late")
                     late = drawn
                     continue
                 await self._clock.sleep_until(decision.due)
+                if self._outdated(drawn):
+                    continue
+                if self._flushed is not None:
+                    self._telemetry.record("flush", self._clock.now() - self._flushed)
+                    self._flushed = None
                 self._telemetry.record("pace", self._clock.now() - drawn.ready)
                 self._telemetry.record("delay", self._clock.now() - drawn.at)
             if drawn.frame.number == 0:
@@ -227,6 +253,8 @@ class _Stream(Generic[State]):
         """Show what is in a sink's mailbox. A lost sink is taken out; the last one to be lost ends the stream."""
         try:
             async for drawn in lane.mailbox:
+                if self._outdated(drawn):
+                    continue
                 with self._telemetry.measure(f"show_{lane.name}"):
                     await lane.sink.show(drawn.frame, drawn.sound)
         except SinkLost:
@@ -239,9 +267,17 @@ class _Stream(Generic[State]):
 
     def _leave_sound(self, lost: _Item, following: _Item) -> _Item:
         """What takes the place of `following` when the frame before it is left out."""
+        if lost.sound.generation < following.sound.generation:
+            return following
         sound = lost.sound.followed_by(following.sound)
         self._telemetry.count("samples_lost", max(0, len(sound.samples) - CARRIED_SOUND))
         return replace(following, sound=sound.last(CARRIED_SOUND))
+
+    def _outdated(self, item: _Heard | _Drawn) -> bool:
+        """Whether an item was queued before the source was flushed; it is then to be left out, and counted."""
+        outdated = item.sound.generation < self._generation
+        self._telemetry.count("frames_flushed", int(outdated))
+        return outdated
 
     def _sum_up(self) -> None:
         self._telemetry.note("elapsed_s", self._telemetry.since_start())

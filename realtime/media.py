@@ -22,6 +22,8 @@ class AudioChunk:
     samples: Samples
     start: int
     """Number of the first sample in its stream."""
+    generation: int = 0
+    """Grows when the source was flushed: whatever belongs to an older one, drawn or not, is to be forgotten."""
 
     @property
     def end(self) -> int:
@@ -29,15 +31,16 @@ class AudioChunk:
         return self.start + len(self.samples)
 
     def followed_by(self, after: AudioChunk) -> AudioChunk:
-        """This chunk and the one that begins where it ends, as one."""
-        if after.start != self.end:
+        """This chunk and a later one as one, with silence for what lies between."""
+        if after.start < self.end:
             raise ValueError(f"A chunk from sample {after.start} on does not follow one that ends at {self.end}.")
-        return AudioChunk(np.concatenate([self.samples, after.samples]), self.start)
+        gap = np.zeros(after.start - self.end, np.float32)
+        return AudioChunk(np.concatenate([self.samples, gap, after.samples]), self.start, after.generation)
 
     def last(self, count: int) -> AudioChunk:
         """The last `count` samples, or all if there are fewer."""
         kept = self.samples[max(0, len(self.samples) - count) :]
-        return AudioChunk(kept, self.end - len(kept))
+        return AudioChunk(kept, self.end - len(kept), self.generation)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -62,6 +62,10 @@ class Pacer:
             return self._anchor(media, ready)
         return Drop(-early)
 
+    def restart(self) -> None:
+        """The stream was flushed: show its next frame as soon as it is ready."""
+        self._offset = None
+
     def _anchor(self, media: float, ready: float) -> Show:
         self._offset = ready + GUARD - media
         self._late_since = None

@@ -18,7 +18,9 @@ class AudioSource(Protocol):
     """A voice."""
 
     def chunks(self) -> AsyncIterator[AudioChunk]:
-        """The sound, in order, in pieces of any size. A gap between two pieces is sound that was lost.
+        """The sound, in order, in pieces of any size, also empty ones. A gap before a piece is sound that was lost.
+
+        A piece of a new generation says that the source was flushed. It should come at once, be it empty.
 
         Raises:
             InputError: the file or device cannot be read.
@@ -53,15 +55,16 @@ class Animator(Protocol[State]):
         """Samples after a frame's end that must be heard before it can be drawn."""
         ...
 
-    def initial_state(self) -> State:
-        """The state of a stream of which nothing has been heard."""
+    def initial_state(self, frame: int = 0) -> State:
+        """The state of a stream of which nothing has been heard, and whose next picture is number `frame`."""
         ...
 
     def step(self, samples: Samples, state: State) -> tuple[NDArray[np.uint8], State]:
         """Draw the next frame.
 
         Args:
-            samples: the new samples, up to `samples_before(n + 1) + look_ahead` for the n-th step (from 0) of a stream.
+            samples: the new samples, up to `samples_before(n + 1) + look_ahead` for picture n: without those that
+                pictures before it were given, heard by this state or not.
             state: what the step before returned, or `initial_state()`.
 
         Returns:
@@ -85,7 +88,9 @@ class VideoSink(Protocol):
         ...
 
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
-        """Take a picture and its sound. The sound has no gaps, though pictures may have been left out before this one.
+        """Take a picture and its sound. Pictures may have been left out before it; their sound comes with it.
+
+        Where sound is left out, because the source was flushed, there is to be silence.
 
         Raises:
             SinkLost: no more pictures can be taken.

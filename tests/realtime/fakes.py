@@ -20,8 +20,8 @@ class LoudnessAnimator:
         self.got: list[int] = []
         self._cost = cost
 
-    def initial_state(self):
-        return 0
+    def initial_state(self, frame=0):
+        return frame
 
     def step(self, samples, state):
         if cost := self._cost(state):
@@ -70,6 +70,28 @@ class ListSource:
 
     def close(self):
         self.closed = True
+
+
+class FlushedSource(ListSource):
+    """A live ListSource that is flushed at the given moments (s); from each flush on there is silence for a while."""
+
+    def __init__(self, samples, clock, moments, pause=0.3):
+        super().__init__(samples, clock=clock)
+        self.samples = self.samples.copy()
+        self._moments = moments
+        for moment in moments:
+            at = round(moment * SAMPLE_RATE)
+            self.samples[at : at + round(pause * SAMPLE_RATE)] = 0
+
+    async def chunks(self):
+        generation, begin = 0, self._clock.now()
+        async for chunk in super().chunks():
+            for moment in self._moments[generation : generation + 1]:
+                if moment * SAMPLE_RATE < chunk.end:
+                    await self._clock.sleep_until(begin + moment)
+                    generation += 1
+                    yield AudioChunk(np.zeros(0, np.float32), chunk.start, generation)
+            yield AudioChunk(chunk.samples, chunk.start, generation)
 
 
 class ListSink:

@@ -93,3 +93,19 @@ def test_hours_keep_bounded_memory():
     frames += len(chunker.flush())
     assert frames == -(-3 * 3600 * 30_000 // 1001)
     assert len(chunker._kept) <= 1280 + SAMPLE_RATE // 29
+
+
+@pytest.mark.parametrize("look_ahead", [0, 640, 1280])
+def test_a_new_generation_completes_the_frame_in_hand_with_silence(look_ahead):
+    chunker = Chunker(Fraction(25), look_ahead)
+    loud = np.ones(3000, np.float32)
+    before = chunker.push(AudioChunk(loud, 0))
+    (flushed,) = chunker.push(AudioChunk(loud[:0], 3000, 1))
+    assert flushed.number == len(before)
+    assert flushed.sound.generation == 1
+    assert not flushed.samples.any()
+    assert not flushed.sound.samples.any()
+    after = chunker.push(AudioChunk(loud[:640], 3000, 1))
+    assert [drive.number for drive in after] == [flushed.number + 1]
+    assert after[0].samples.all()
+    assert chunker.filled == 0

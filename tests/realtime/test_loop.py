@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from fakes import ListSink, ListSource, LoudnessAnimator, voice
+from fakes import FlushedSource, ListSink, ListSource, LoudnessAnimator, voice
 from virtual_time import VirtualClock, run_virtually
 
 from realtime.errors import InputError, SinkLost
@@ -213,3 +213,49 @@ def test_the_animator_never_runs_in_the_event_loop():
     asyncio.run(run(ListSource(voice(1)), Watched(), [ListSink()], live=False))
     assert len(threads) == 1
     assert threading.main_thread() not in threads
+
+
+def test_a_flush_shows_the_new_state_at_once_and_silences_the_old_sound():
+    moments = [1 + 0.93 * number for number in range(60)]
+    samples = np.full(60 * 16_000, 0.5, np.float32)
+    animator = LoudnessAnimator(25, look_ahead=1280, cost=lambda number: 0.025)
+    sink = ListSink(VirtualClock())
+
+    async def main():
+        clock = VirtualClock()
+        source = FlushedSource(samples, clock, moments)
+        telemetry = Telemetry(clock)
+        await run(source, animator, [sink], live=True, clock=clock, telemetry=telemetry)
+        return telemetry.report()
+
+    report = run_virtually(main())
+    assert report["stages"]["flush"]["count"] == 60
+    assert 25 < report["stages"]["flush"]["p50_ms"] < 45
+    assert report["stages"]["flush"]["max_ms"] < 60
+    begin = report["warm_up_s"]
+    for moment in moments:
+        heard = [sound for _, sound, at, _ in sink.shown if 0 < at - begin - moment < 0.25]
+        assert len(heard) > 4
+        assert not any(sound.samples.any() for sound in heard)
+    assert np.mean(sink.sound) > 0.2
+    assert sink.numbers == sorted(set(sink.numbers))
+    assert report["stages"]["delay"]["p99_ms"] < 160
+
+
+def test_the_animator_begins_anew_after_a_flush_but_its_pictures_go_on():
+    begun = []
+
+    class Recorded(LoudnessAnimator):
+        def initial_state(self, frame=0):
+            begun.append(frame)
+            return super().initial_state(frame)
+
+    sink = ListSink()
+
+    async def main():
+        source = FlushedSource(voice(4), VirtualClock(), [2.01])
+        await run(source, Recorded(), [sink], live=True, clock=VirtualClock())
+
+    run_virtually(main())
+    assert begun == [0, 0, 50]  # the warm-up, the stream, the flush
+    assert [painted for *_, painted in sink.shown] == list(range(len(sink.shown)))
