@@ -73,7 +73,7 @@ class ListSource:
 
 
 class FlushedSource(ListSource):
-    """A live ListSource that is flushed at the given moments (s); from each flush on there is silence for a while."""
+    """A live ListSource that is flushed at the given moments (s, ends of blocks); after each there is a pause."""
 
     def __init__(self, samples, clock, moments, pause=0.3):
         super().__init__(samples, clock=clock)
@@ -84,14 +84,12 @@ class FlushedSource(ListSource):
             self.samples[at : at + round(pause * SAMPLE_RATE)] = 0
 
     async def chunks(self):
-        generation, begin = 0, self._clock.now()
+        generation = 0
         async for chunk in super().chunks():
-            for moment in self._moments[generation : generation + 1]:
-                if moment * SAMPLE_RATE < chunk.end:
-                    await self._clock.sleep_until(begin + moment)
-                    generation += 1
-                    yield AudioChunk(np.zeros(0, np.float32), chunk.start, generation)
             yield AudioChunk(chunk.samples, chunk.start, generation)
+            if generation < len(self._moments) and round(self._moments[generation] * SAMPLE_RATE) <= chunk.end:
+                generation += 1
+                yield AudioChunk(np.zeros(0, np.float32), chunk.end, generation)
 
 
 class ListSink:
