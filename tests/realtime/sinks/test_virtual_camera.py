@@ -1,0 +1,105 @@
+"""The virtual camera, through a backend registered with pyvirtualcam."""
+
+import sys
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from fakes import ListSource, LoudnessAnimator, read_number, voice
+
+from realtime.errors import DeviceError, SinkLost
+from realtime.loop import run
+from realtime.media import AudioChunk, StreamSpec, VideoFrame
+from realtime.sinks.virtual_camera import VirtualCamera
+
+pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs the extra 'camera'")
+
+
+class Backend:
+    """A camera that keeps what it was sent."""
+
+    opened: "ClassVar[list[Backend]]"
+    fails = ""
+
+    def __init__(self, *, width, height, fps, fourcc, device):
+        if Backend.fails:
+            raise RuntimeError(Backend.fails)
+        self.size, self.fps, self.fourcc, self.name = (width, height), fps, fourcc, device or "Fake Camera"
+        self.sent, self.closed = [], False
+        Backend.opened.append(self)
+
+    def send(self, frame):
+        if self.fails:
+            raise RuntimeError(self.fails)
+        self.sent.append(frame.copy())
+
+    def close(self):
+        self.closed = True
+
+    def device(self):
+        return self.name
+
+    def native_fourcc(self):
+        return self.fourcc
+
+
+@pytest.fixture(autouse=True)
+def backend(monkeypatch):
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {})
+    pyvirtualcam.register_backend("fake", Backend)
+    monkeypatch.setattr(Backend, "opened", [], raising=False)
+    monkeypatch.setattr(Backend, "fails", "")
+    return Backend
+
+
+def seen(planes, width, height):
+    return cv2.cvtColor(planes.reshape(height * 3 // 2, width), cv2.COLOR_YUV2RGB_I420)
+
+
+async def test_a_program_sees_every_picture_in_its_colours(backend):
+    await run(ListSource(voice(1)), LoudnessAnimator(size=(64, 48)), [VirtualCamera()], live=False)
+    (camera,) = backend.opened
+    assert (camera.size, camera.fps, camera.closed) == ((64, 48), 25.0, True)
+    assert camera.fourcc == pyvirtualcam.util.encode_fourcc("I420")
+    assert [read_number(seen(planes, 64, 48)) for planes in camera.sent] == list(range(25))
+    np.testing.assert_allclose(seen(camera.sent[-1], 64, 48)[20, 20], [30, 30, 30], atol=3)
+
+
+async def test_odd_sizes_lose_a_row_and_a_column(backend):
+    camera = VirtualCamera("Other")
+    await camera.open(StreamSpec(33, 17, 25))
+    await camera.show(VideoFrame(np.full((17, 33, 3), 200, np.uint8), 0), AudioChunk(np.zeros(640, np.float32), 0))
+    assert camera.name == "Other"
+    assert seen(backend.opened[0].sent[0], 32, 16).mean() == pytest.approx(200, abs=2)
+    camera.abort()
+    assert backend.opened[0].closed
+
+
+@pytest.mark.parametrize(
+    "reason", ["No v4l2 loopback device found at /dev/video[0-99].", "Device /dev/video0 is already in use."]
+)
+async def test_no_camera_is_one_sentence_with_advice(backend, reason, monkeypatch):
+    monkeypatch.setattr(backend, "fails", reason)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(DeviceError, match=r"Cannot open a virtual camera .*sudo modprobe v4l2loopback") as caught:
+        await VirtualCamera().open(StreamSpec(64, 48, 25))
+    assert reason.rstrip(".") in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DeviceError, match="the virtual camera /dev/video7 "):
+        await VirtualCamera("/dev/video7").open(StreamSpec(64, 48, 25))
+
+
+async def test_a_camera_that_goes_is_a_lost_sink(backend):
+    camera = VirtualCamera()
+    await camera.open(StreamSpec(64, 48, 25))
+    backend.opened[0].fails = "unplugged"
+    with pytest.raises(SinkLost, match="unplugged"):
+        await camera.show(VideoFrame(np.zeros((48, 64, 3), np.uint8), 0), AudioChunk(np.zeros(640, np.float32), 0))
+    camera.abort()
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(DeviceError, match=r"pip install 'marotte\[camera\]'"):
+        VirtualCamera()
