@@ -10,10 +10,12 @@ import asyncio
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,24 +64,35 @@ def page(
     settings: Settings,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8080,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="MAROTTE_TOKEN", help="What other machines must know; better given as $MAROTTE_TOKEN."),
+    ] = None,
+    cert: Annotated[Path | None, typer.Option(help="Certificate for TLS, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Serve other machines without token and TLS.")] = False,
 ) -> None:
     """Serve the page where the puppet speaks with your voice.
+
+    The page offers the bundled puppet and those in the folder puppets, or the one, or the folder of them, given with
+    --puppet. Players see the current performance at /whep.
 
     Example: python serve.py --puppet puppets/me --port 8000
     """
     if context.invoked_subcommand:
         return
-    from realtime.web.server import serve
+    from realtime.web.access import Access
+    from realtime.web.server import Choice, serve
 
-    chosen = load_puppet(settings)
+    access = Access(host, token, cert, key, insecure)
+    puppets = load_puppets(settings)
+    choices = [
+        Choice(puppet.manifest.name, partial(puppeteer, settings, puppet), puppet.folder / "preview.jpg")
+        for puppet in puppets
+    ]
+    names = ", ".join(choice.name for choice in choices)
     asyncio.run(
-        serve(
-            lambda: puppeteer(settings, chosen),
-            host,
-            port,
-            lambda address: print(f"{chosen.manifest.name} waits at {address} (Ctrl-C ends it)", flush=True),
-            chosen.folder / "preview.jpg",
-        )
+        serve(choices, access, port, lambda page: print(f"{names} waits at {page} (Ctrl-C ends it)", flush=True))
     )
 
 
@@ -114,6 +127,22 @@ def render(
         asyncio.run(run_loop(source, animator, sinks, live=False, telemetry=telemetry))
     write_report(settings, telemetry.report())
     print(f"Wrote {video}.")
+
+
+def load_puppets(settings: Settings) -> list[Puppet]:
+    """The puppets that can be chosen from: those in a folder of puppets, or the only one."""
+    from models.errors import PuppetError
+    from models.puppet import Puppet
+
+    folder = settings.puppet or Path("puppets")
+    found = sorted(manifest.parent for manifest in folder.glob("*/puppet.json"))
+    puppets = [] if found and settings.puppet else [load_puppet(settings)]
+    for path in found:
+        try:
+            puppets.append(Puppet.load(path))
+        except PuppetError as error:
+            print(f"Left out: {error}", file=sys.stderr)
+    return puppets or [load_puppet(settings)]
 
 
 def load_puppet(settings: Settings) -> Puppet:

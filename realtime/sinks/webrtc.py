@@ -1,92 +1,195 @@
-"""The sink that is watched in a browser: a WebRTC track of pictures, and one of the sound that belongs to them."""
+"""The sink that is watched over WebRTC, by any number of people: each picture is encoded once for all of them."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeVar
+from typing import TypeAlias
 
 import av
-import cv2
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from realtime.clock import Clock
-from realtime.errors import SinkLost
 from realtime.mailbox import Mailbox, Overflow
 from realtime.media import SAMPLE_RATE, AudioChunk, StreamSpec, VideoFrame
+from realtime.sinks.video_encoder import CODECS, LEAST_RATE, VideoEncoder, i420, natural_rate
 
-T = TypeVar("T")
+Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
-VIDEO_TIME_BASE = Fraction(1, 90_000)
 PACKET = SAMPLE_RATE // 50
 """Samples sent at a time: 20 ms."""
 LAG = 0.02
 """Seconds that sound leaves after its picture, so that packets are even though sound comes in pieces of a frame."""
 MOST_WAITING = 0.1
 """Seconds of sound in hand from which packets are sent at once, to catch up."""
+BACKLOG = 5
+"""Pictures that may wait for a viewer's connection; with more, the viewer goes on from the next key frame."""
+KEY_FRAME_GAP = 0.5
+"""Seconds between two key frames at least, however many viewers join or ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The tracks of one viewer, to be added to a peer connection."""
+
+    video: PictureTrack
+    audio: VoiceTrack
+
+    def leave(self) -> None:
+        """Nothing more is sent."""
+        self.video.stop()
+        self.audio.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How the next picture is to be encoded."""
+
+    key: bool
+    rate: int
 
 
 class WebRtcSink:
-    """Offers each picture to the viewer, who takes the newest; the sound leaves in step."""
+    """Shows pictures to all its viewers, who come and go; without any it costs nothing."""
 
     def __init__(self, clock: Clock) -> None:
-        self.video = _PictureTrack()
-        """To be added to a peer connection, like `audio`."""
-        self.audio = _VoiceTrack(clock)
+        self._clock = clock
+        self._viewers: list[Viewer] = []
+        self._encoders: dict[str, VideoEncoder] = {}
+        self._next_key: dict[str, float] = {}
+        self._worker: ThreadPoolExecutor | None = None
+
+    def watch(self) -> Viewer:
+        """One viewer more. Its pictures begin when `video.codec` is set and the track is read."""
+        viewer = Viewer(PictureTrack(), VoiceTrack(self._clock))
+        self._viewers.append(viewer)
+        return viewer
+
+    @property
+    def viewers(self) -> int:
+        """How many watch."""
+        self._viewers = [viewer for viewer in self._viewers if viewer.video.readyState == "live"]
+        return len(self._viewers)
 
     async def open(self, spec: StreamSpec) -> None:
         self._spec = spec
+        self._worker = ThreadPoolExecutor(1, "encoder")
 
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
-        if "ended" in (self.video.readyState, self.audio.readyState):
-            raise SinkLost("The viewer has left.")
-        height, width = self._spec.height & ~1, self._spec.width & ~1
-        # BT.601, limited range: what browsers take untagged H.264 for
-        planes = np.asarray(cv2.cvtColor(frame.pixels[:height, :width], cv2.COLOR_RGB2YUV_I420), np.uint8)
-        picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        picture.pts = int(frame.number / self._spec.fps / VIDEO_TIME_BASE)
-        picture.time_base = VIDEO_TIME_BASE
-        self.video.offer(picture)
-        self.audio.offer(sound)
+        if not self.viewers:
+            return
+        for viewer in self._viewers:
+            viewer.audio.offer(sound)
+        wishes = self._wishes()
+        if not wishes:
+            return
+        loop = asyncio.get_running_loop()
+        packets = await loop.run_in_executor(self._worker, self._encode, frame, wishes)
+        for codec, packet in packets.items():
+            if packet.is_keyframe:
+                self._next_key[codec] = self._clock.now() + KEY_FRAME_GAP
+            for viewer in self._viewers:
+                if viewer.video.codec == codec:
+                    viewer.video.offer(packet)
 
     async def close(self) -> None:
         self.abort()
 
     def abort(self) -> None:
-        self.video.stop()
-        self.audio.stop()
+        for viewer in self._viewers:
+            viewer.leave()
+        if self._worker is not None:
+            self._worker.shutdown(wait=False)
+
+    def _wishes(self) -> dict[str, _Wish]:
+        """For each codec that somebody waits for: a key frame if one is asked for and due, the least of the rates."""
+        wishes = {}
+        natural = natural_rate(self._spec.width, self._spec.height)
+        for codec in CODECS:
+            tracks = [v.video for v in self._viewers if v.video.codec == codec and v.video.waits]
+            if not tracks:
+                continue
+            key = any(track.wants_key for track in tracks) and self._clock.now() >= self._next_key.get(codec, 0.0)
+            rate = min([natural, *(track.rate for track in tracks if track.rate)])
+            wishes[codec] = _Wish(key, max(LEAST_RATE, rate))
+        return wishes
+
+    def _encode(self, frame: VideoFrame, wishes: dict[str, _Wish]) -> dict[str, Packet]:
+        """Runs in the encoder's thread."""
+        picture = i420(frame, self._spec.fps)
+        packets = {}
+        for codec, wish in wishes.items():
+            encoder = self._encoders.setdefault(codec, VideoEncoder(CODECS[codec]))
+            packets[codec] = encoder.encode(picture, key=wish.key, rate=wish.rate)
+        return packets
 
 
-async def _next(mailbox: Mailbox[T]) -> T:
-    """What comes next, or the error by which aiortc knows that a track has ended."""
-    try:
-        return await anext(mailbox)
-    except StopAsyncIteration:
-        raise MediaStreamError from None
-
-
-class _PictureTrack(MediaStreamTrack):
-    """One picture waits at most; a newer one takes its place."""
+class PictureTrack(MediaStreamTrack):
+    """Packets of video for one viewer: from a key frame on, and without holes."""
 
     kind = "video"
 
     def __init__(self) -> None:
         super().__init__()
-        self._newest: Mailbox[av.VideoFrame] = Mailbox(1, Overflow.KEEP_NEWEST)
+        self.codec: str | None = None
+        """A name of `CODECS`: what the viewer and we have agreed on."""
+        self.rate: int | None = None
+        """bit/s that the viewer's network is said to carry; None if nothing was said."""
+        self.waits = False
+        """Whether the viewer has begun to take pictures."""
+        self.wants_key = True
+        """Whether the viewer needs a key frame."""
+        self.lost = 0
+        """Packets that were not sent because the viewer could not take or understand them."""
+        self._torn = True  # what comes next cannot be understood, unless it is a key frame
+        self._packets: deque[Packet] = deque()
+        self._arrived = asyncio.Event()
 
-    def offer(self, picture: av.VideoFrame) -> None:
-        self._newest.offer(picture)
+    def ask_for_key(self) -> None:
+        """The viewer cannot go on without a key frame."""
+        self.wants_key = True
 
-    async def recv(self) -> av.VideoFrame:
-        return await _next(self._newest)
+    def set_rate(self, rate: int) -> None:
+        """The viewer's network is said to carry this much, bit/s."""
+        self.rate = rate
+
+    def offer(self, packet: Packet) -> None:
+        """Take the next packet of the stream."""
+        if not self.waits:
+            return
+        if packet.is_keyframe:
+            if self._torn:
+                self.lost += len(self._packets)
+                self._packets.clear()
+            self._torn = self.wants_key = False
+        elif len(self._packets) >= BACKLOG:
+            self._torn = self.wants_key = True
+        if self._torn:
+            self.lost += 1
+            return
+        self._packets.append(packet)
+        self._arrived.set()
+
+    async def recv(self) -> Packet:
+        self.waits = True
+        while not self._packets:
+            if self.readyState != "live":
+                raise MediaStreamError
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._packets.popleft()
 
     def stop(self) -> None:
         super().stop()
-        self._newest.close()
+        self._arrived.set()
 
 
-class _VoiceTrack(MediaStreamTrack):
-    """Cuts the sound into packets and sends them evenly."""
+class VoiceTrack(MediaStreamTrack):
+    """Cuts the sound into packets and sends them evenly, from the moment at which somebody listens."""
 
     kind = "audio"
 
@@ -94,35 +197,45 @@ class _VoiceTrack(MediaStreamTrack):
         super().__init__()
         self._clock = clock
         self._pieces: Mailbox[AudioChunk] = Mailbox(64, Overflow.KEEP_NEWEST)
-        self._in_hand = AudioChunk(np.zeros(0, np.float32), 0)
+        self._listening = False
+        self._in_hand: AudioChunk | None = None
         self._due: float | None = None
 
     def offer(self, sound: AudioChunk) -> None:
-        self._pieces.offer(sound)
+        """Take the next piece of the stream."""
+        if self._listening:
+            self._pieces.offer(sound)
 
     async def recv(self) -> av.AudioFrame:
-        await self._gather()
+        self._listening = True
+        sound = await self._gather()
         now = self._clock.now()
         if self._due is None:
             self._due = now + LAG
-        if len(self._in_hand.samples) > MOST_WAITING * SAMPLE_RATE or self._due < now - MOST_WAITING:
+        if len(sound.samples) > MOST_WAITING * SAMPLE_RATE or self._due < now - MOST_WAITING:
             self._due = now
         await self._clock.sleep_until(self._due)
         self._due += PACKET / SAMPLE_RATE
-        packet = self._in_hand.samples[:PACKET]
-        frame = av.AudioFrame.from_ndarray((packet * 32767).astype(np.int16)[None], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            (sound.samples[:PACKET] * 32767).astype(np.int16)[None], format="s16", layout="mono"
+        )
         frame.sample_rate = SAMPLE_RATE
-        frame.pts = self._in_hand.start
+        frame.pts = sound.start
         frame.time_base = Fraction(1, SAMPLE_RATE)
-        self._in_hand = self._in_hand.last(len(self._in_hand.samples) - PACKET)
+        self._in_hand = sound.last(len(sound.samples) - PACKET)
         return frame
 
-    async def _gather(self) -> None:
-        """Wait for a packet's worth of sound, and take what else has come; where sound was lost there is silence."""
-        while len(self._in_hand.samples) < PACKET or len(self._pieces):
-            piece = await _next(self._pieces)
-            gap = AudioChunk(np.zeros(piece.start - self._in_hand.end, np.float32), self._in_hand.end)
-            self._in_hand = self._in_hand.followed_by(gap).followed_by(piece)
+    async def _gather(self) -> AudioChunk:
+        """Wait for a packet's worth of sound, and take what else has come; what was flushed is not sent."""
+        sound = self._in_hand
+        while sound is None or len(sound.samples) < PACKET or len(self._pieces):
+            try:
+                piece = await anext(self._pieces)
+            except StopAsyncIteration:
+                raise MediaStreamError from None
+            flushed = sound is None or piece.generation > sound.generation
+            sound = self._in_hand = piece if sound is None or flushed else sound.followed_by(piece)
+        return sound
 
     def stop(self) -> None:
         super().stop()

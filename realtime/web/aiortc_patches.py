@@ -3,26 +3,21 @@
 Written for the version below, which `install` checks: another one is refused, not guessed at.
 
 * Voice in: its jitter buffer holds back four packets (80 ms) always, and 280 ms for good after one lost packet.
-* Picture out: x264 without a preset takes 6 ms at 512 px where `superfast` takes 1; the time base of 1/30 s makes
-  frames collide; every 10 % of bit rate change starts the encoder anew.
+* Picture out: a sender of finished packets tells nobody which key frames and bit rates its viewer asks for.
 * Picture out: browsers delay pictures by 25-35 ms as they think fit, unless the RTP extension `playout-delay` says how
   long they may.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Callable
 from struct import pack
 
 import aiortc
-import av
-from aiortc import codecs, rtcrtpsender, rtp
+from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, codecs, rtp
 from aiortc.codecs.base import Encoder
-from aiortc.codecs.h264 import H264Encoder
 from aiortc.jitterbuffer import JitterFrame
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters, RTCRtpParameters
-from aiortc.rtcrtpreceiver import RTCRtpReceiver
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensions, RtpPacket
 
 from realtime.web.resequencer import Resequencer
@@ -30,15 +25,15 @@ from realtime.web.resequencer import Resequencer
 VERSION = "1.16."
 """The releases of aiortc whose private names are known here."""
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-DELAY_MS = 60
-"""How long browsers hold a picture back: as long as Chromium holds back the sound (36 ms, 50 on a busy machine) and we
-its packets (see `realtime.sinks.webrtc.LAG`), so that both are seen and heard together."""
-RATE_CHANGE = 0.3
-"""Change of the wanted bit rate for which the encoder starts anew, with a key frame."""
+WITH_SOUND_MS = 60
+"""How long browsers are to hold a picture back whose sound they play: as long as Chromium holds back the sound (36 ms,
+50 on a busy machine) and we its packets (see `realtime.sinks.webrtc.LAG`), so that both are seen and heard together."""
+SILENT_MS = 0
+"""The same for pictures without sound."""
 
 
 def install() -> None:
-    """Put the encoder and the header extension in place for all connections made afterwards. May be called twice.
+    """Put the header extension in place for all connections made afterwards. May be called twice.
 
     Raises:
         RuntimeError: aiortc has a version that is not known here.
@@ -47,7 +42,6 @@ def install() -> None:
         raise RuntimeError(
             f"aiortc {aiortc.__version__} is installed, {VERSION}x is needed: pip install 'aiortc==1.16.*'."
         )
-    rtcrtpsender.get_encoder = _encoder  # type: ignore[attr-defined]
     rtp.HeaderExtensionsMap = _DelayMap  # type: ignore[misc]
     offered = codecs.HEADER_EXTENSIONS["video"]
     if all(extension.uri != PLAYOUT_DELAY for extension in offered):
@@ -74,36 +68,44 @@ class _NoBuffer:
         return False, JitterFrame(packet._data, packet.timestamp)  # type: ignore[attr-defined]
 
 
-class QuickH264Encoder(H264Encoder):
-    """x264 for a face in a call: one thread, no look-ahead, time stamps of 1/90000 s."""
-
-    def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
-        context = self.codec
-        if (
-            context is None
-            or (context.width, context.height) != (frame.width, frame.height)
-            or abs(self.target_bitrate / (context.bit_rate or 1) - 1) > RATE_CHANGE
-        ):
-            context = self.codec = self._context(frame)
-        picture_type = av.video.frame.PictureType
-        frame.pict_type = picture_type.I if force_keyframe else picture_type.NONE
-        yield from self._split_bitstream(b"".join(bytes(packet) for packet in context.encode(frame)))
-
-    def _context(self, frame: av.VideoFrame) -> av.VideoCodecContext:
-        context = av.VideoCodecContext.create("libx264", "w")
-        context.width, context.height = frame.width, frame.height
-        context.pix_fmt = "yuv420p"
-        context.bit_rate = self.target_bitrate
-        context.framerate = Fraction(30)
-        context.time_base = Fraction(1, 90_000)
-        context.thread_count = 1
-        context.options = {"preset": "superfast", "tune": "zerolatency"}
-        context.profile = "Baseline"
-        return context
+def codec_of(transceiver: RTCRtpTransceiver) -> str | None:
+    """The kind of video that was agreed on, such as "H264"; None before that, or if there was no agreement."""
+    codecs_agreed = transceiver._codecs
+    return codecs_agreed[0].mimeType.partition("/")[2] if codecs_agreed else None
 
 
-def _encoder(codec: RTCRtpCodecParameters) -> Encoder:
-    return QuickH264Encoder() if codec.mimeType.lower() == "video/h264" else codecs.get_encoder(codec)
+def tell(transceiver: RTCRtpTransceiver, ask_for_key: Callable[[], None], set_rate: Callable[[int], None]) -> None:
+    """Tell what the viewer of a track of packets asks for. To be called when the codec is known, before any is sent.
+
+    Args:
+        transceiver: of video.
+        ask_for_key: called when the viewer cannot go on without a key frame.
+        set_rate: called with the bit/s that the viewer says its network carries.
+    """
+    packer = _Packer(codecs.get_encoder(transceiver._codecs[0]), set_rate)
+    transceiver.sender._RTCRtpSender__encoder = packer  # type: ignore[attr-defined]
+    transceiver.sender._send_keyframe = ask_for_key  # type: ignore[method-assign]
+
+
+class _Packer:
+    """Stands in for a sender's encoder: it cuts packets that are encoded already, and hands on the wanted rate."""
+
+    def __init__(self, encoder: Encoder, set_rate: Callable[[int], None]) -> None:
+        self.pack = encoder.pack
+        self._set_rate = set_rate
+
+    @property
+    def target_bitrate(self) -> int:
+        return 0  # aiortc asks whether there is one, never how much
+
+    @target_bitrate.setter
+    def target_bitrate(self, rate: int) -> None:
+        self._set_rate(rate)
+
+
+def set_playout_delay(sender: RTCRtpSender, milliseconds: int) -> None:
+    """Say how long the viewer's browser is to hold each picture back, from the next one on; a multiple of 10."""
+    sender._RTCRtpSender__rtp_header_extensions_map.delay_ms = milliseconds  # type: ignore[attr-defined]
 
 
 _Map = rtp.HeaderExtensionsMap
@@ -114,6 +116,7 @@ class _DelayMap(_Map):
 
     def __init__(self) -> None:
         super().__init__()
+        self.delay_ms = WITH_SOUND_MS
         self._delay_id: int | None = None
 
     def configure(self, parameters: RTCRtpParameters) -> None:
@@ -125,6 +128,6 @@ class _DelayMap(_Map):
     def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
         extensions = rtp.unpack_header_extensions(*super().set(values))
         if self._delay_id is not None:
-            tens = DELAY_MS // 10  # 12 bits for the least and 12 for the most
+            tens = self.delay_ms // 10  # 12 bits for the least and 12 for the most
             extensions.append((self._delay_id, pack("!L", tens << 12 | tens)[1:]))
         return rtp.pack_header_extensions(extensions)

@@ -1,175 +1,104 @@
 // The page: sends a voice to the server over WebRTC, and shows the face and plays the sound that come back.
 
+import { ask, connect, hear } from "./connection.js";
+import { follow } from "./figures.js";
+import { record } from "./recorder.js";
+import { microphone, nobody, Refused, soundFile } from "./voice.js";
+
 const byId = (id) => document.getElementById(id);
 const stage = byId("stage");
 const face = byId("face");
-const button = byId("start");
-const hear = byId("hear");
+const choices = ["puppet", "voice", "file"].map(byId); // fixed while the puppet is on
 
 let stop = null; // ends what is going on, with a last sentence; null when nothing is
+let session = null; // its path at the server, when there is one
+let stopRecording = null;
 
 function say(state, sentence) {
   stage.dataset.state = state;
   byId("status").textContent = sentence;
 }
 
-function chosenVoice() {
-  return document.querySelector("input[name=voice]:checked").value;
-}
-
-// A voice is {track, begin, close}: begin() is called when somebody listens.
-
-async function microphone() {
-  say("starting", "Waiting for your permission to use the microphone …");
-  const constraints = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-  let stream;
-  try {
-    stream = await navigator.mediaDevices.getUserMedia({ audio: constraints });
-  } catch (error) {
-    const known = { NotAllowedError: "The microphone was not allowed.", NotFoundError: "There is no microphone." };
-    throw new Error(known[error.name] ?? `The microphone cannot be used (${error.message}).`);
-  }
-  const [track] = stream.getAudioTracks();
-  return { track, begin: () => say("live", "Live: the microphone is on. Speak!"), close: () => track.stop() };
-}
-
-async function soundFile() {
-  const [file] = byId("file").files;
-  if (!file) throw new Error("Choose a sound file first.");
-  say("starting", `Reading ${file.name} …`);
-  const context = new AudioContext();
-  let sound;
-  try {
-    sound = await context.decodeAudioData(await file.arrayBuffer());
-  } catch {
-    await context.close();
-    throw new Error(`${file.name} cannot be read as sound.`);
-  }
-  const player = new AudioBufferSourceNode(context, { buffer: sound });
-  const outlet = new MediaStreamAudioDestinationNode(context);
-  player.connect(outlet);
-  return {
-    track: outlet.stream.getAudioTracks()[0],
-    begin: () => {
-      say("live", `Speaking ${file.name}.`);
-      player.start(context.currentTime + 0.3);
-      player.onended = () => setTimeout(() => stop?.("That was all. Press Start to hear it again."), 1000);
-    },
-    close: () => context.close(),
-  };
-}
-
-async function connect(track) {
-  say("starting", "Connecting …");
-  const connection = new RTCPeerConnection({ iceServers: [] });
-  connection.addTransceiver(track, { direction: "sendrecv" });
-  connection.addTransceiver("video", { direction: "recvonly" });
-  const pictures = new MediaStream();
-  face.srcObject = pictures;
-  connection.ontrack = (event) => pictures.addTrack(event.track);
-  await connection.setLocalDescription();
-  await gathered(connection);
-  const response = await fetch("/offer", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(connection.localDescription),
-  });
-  if (!response.ok) {
-    connection.close();
-    throw new Error(await response.text());
-  }
-  const answer = await response.json();
-  await connection.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
-  return { connection, session: `/sessions/${answer.id}` };
-}
-
-function gathered(connection) {
-  return new Promise((resolve) => {
-    const check = () => connection.iceGatheringState === "complete" && resolve();
-    connection.addEventListener("icegatheringstatechange", check);
-    setTimeout(resolve, 2000);
-    check();
-  });
-}
-
-function firstPicture() {
-  return new Promise((resolve) => face.requestVideoFrameCallback(resolve));
+function voice() {
+  const chosen = document.querySelector("input[name=voice]:checked").value;
+  if (chosen === "file") return soundFile(byId("file").files[0]);
+  return chosen === "microphone" ? microphone() : nobody();
 }
 
 async function start() {
   const ends = [];
+  let stopped = false;
   stop = (sentence, state = "idle") => {
-    stop = null;
+    stopped = true;
+    stop = session = null;
     ends.reverse().forEach((end) => end());
-    byId("voice").disabled = byId("file").disabled = false;
-    button.textContent = "Start";
+    choices.forEach((choice) => (choice.disabled = false));
+    byId("start").textContent = "Start";
     say(state, sentence);
   };
-  button.textContent = "Stop";
-  byId("voice").disabled = byId("file").disabled = true;
+  const mine = stop; // another run may have begun when something here ends late
+  const lost = (sentence) => stop === mine && stop(sentence, "failed");
+  const end = (what) => (stopped ? what() : ends.push(what));
+  byId("start").textContent = "Stop";
+  choices.forEach((choice) => (choice.disabled = true));
+  byId("help").hidden = true;
   try {
-    const voice = await (chosenVoice() === "file" ? soundFile() : microphone());
-    ends.push(voice.close);
-    if (!stop) return voice.close();
-    const { connection, session } = await connect(voice.track);
-    ends.push(() => connection.close());
-    const leave = () => fetch(session, { method: "DELETE", keepalive: true }).catch(() => {});
-    ends.push(leave);
-    if (!stop) return void [connection.close(), leave()];
-    window.addEventListener("pagehide", leave, { once: true });
-    ends.push(() => window.removeEventListener("pagehide", leave));
-    connection.onconnectionstatechange = () => {
-      if (connection.connectionState === "failed") stop?.("The connection was lost. Press Start to try again.", "failed");
+    say("starting", "Waiting for the voice …");
+    const speaker = await voice();
+    end(speaker.close);
+    if (stopped) return;
+    say("starting", "Connecting …");
+    const viewing = await connect(face, speaker.track, Number(byId("puppet").value));
+    end(() => viewing.connection.close());
+    end(viewing.leave);
+    if (stopped) return;
+    window.addEventListener("pagehide", viewing.leave, { once: true });
+    end(() => window.removeEventListener("pagehide", viewing.leave));
+    viewing.connection.onconnectionstatechange = () => {
+      if (viewing.connection.connectionState === "failed") lost("The connection was lost. Press Start to try again.");
     };
-    face.muted = !hear.checked;
+    session = viewing.session;
+    applySound();
     say("starting", "Waiting for the puppet …");
-    await Promise.all([face.play(), firstPicture()]);
-    if (!stop) return;
-    voice.begin();
-    ends.push(watch(connection, session));
+    await Promise.all([face.play(), new Promise((shown) => face.requestVideoFrameCallback(shown))]);
+    if (stopped) return;
+    say("live", speaker.begin((sentence) => stop === mine && stop(sentence)));
+    end(follow(face, viewing.connection, session, lost));
+    byId("record").disabled = false;
+    end(() => {
+      stopRecording?.();
+      byId("record").disabled = true;
+    });
   } catch (error) {
-    stop?.(error.message, "failed");
+    if (stopped) return;
+    stop(error.message, "failed");
+    byId("help").hidden = !(error instanceof Refused);
   }
 }
 
-// The numbers below the stage, once a second. Returns what ends it.
-function watch(connection, session) {
-  let shown = 0;
-  let before = { shown: 0, at: performance.now() };
-  let watching = true;
-  const count = () => {
-    shown += 1;
-    if (watching) face.requestVideoFrameCallback(count);
-  };
-  face.requestVideoFrameCallback(count);
-  const timer = setInterval(async () => {
-    const now = { shown, at: performance.now() };
-    byId("rate").textContent = `${Math.round((1000 * (now.shown - before.shown)) / (now.at - before.at))} /s`;
-    before = now;
-    const response = await fetch(session).catch(() => null);
-    if (!watching) return;
-    if (!response?.ok) return stop?.("The server has ended the session. Press Start to try again.", "failed");
-    const { counts, stages } = await response.json();
-    const dropped = Object.entries(counts).filter(([name]) => name.startsWith("frames_dropped"));
-    byId("dropped").textContent = dropped.reduce((sum, [, number]) => sum + number, 0);
-    if (stages.delay) byId("delay").textContent = `${Math.round(stages.delay.p50_ms + (await onTheWay(connection)))} ms`;
-  }, 1000);
-  return () => {
-    watching = false;
-    clearInterval(timer);
-    for (const id of ["delay", "rate", "dropped"]) byId(id).textContent = "–";
-  };
+function applySound() {
+  face.muted = !byId("hear").checked;
+  if (session) hear(session, byId("hear").checked).catch(() => {}); // it has ended, then
 }
 
-// Milliseconds that the network and the browser's buffer add to the server's own delay.
-async function onTheWay(connection) {
-  let sum = 0;
-  for (const entry of (await connection.getStats()).values()) {
-    if (entry.type === "candidate-pair" && entry.nominated) sum += 1000 * (entry.currentRoundTripTime ?? 0);
-    if (entry.type === "inbound-rtp" && entry.kind === "video" && entry.jitterBufferEmittedCount)
-      sum += (1000 * entry.jitterBufferDelay) / entry.jitterBufferEmittedCount;
-  }
-  return sum;
+function voiceChanged() {
+  const chosen = document.querySelector("input[name=voice]:checked").value;
+  byId("choose").hidden = chosen !== "file";
+  byId("hear").checked = chosen !== "microphone"; // one's own voice, late, is unpleasant
+  applySound();
+}
+
+async function showPreview() {
+  const response = await ask(`/puppets/${byId("puppet").value}/preview`);
+  URL.revokeObjectURL(byId("preview").src);
+  byId("preview").src = URL.createObjectURL(await response.blob());
+}
+
+async function showPuppets() {
+  const puppets = await (await ask("/puppets")).json();
+  byId("puppet").replaceChildren(...puppets.map(({ name }, number) => new Option(name, number)));
+  byId("who").hidden = puppets.length < 2;
+  await showPreview();
 }
 
 byId("controls").addEventListener("submit", (event) => {
@@ -177,9 +106,37 @@ byId("controls").addEventListener("submit", (event) => {
   if (stop) stop("Stopped.");
   else start();
 });
-byId("voice").addEventListener("change", () => {
-  const file = chosenVoice() === "file";
-  byId("choose").hidden = !file;
-  hear.checked = file; // one's own voice, late, is unpleasant
+byId("voice").addEventListener("change", voiceChanged);
+byId("puppet").addEventListener("change", showPreview);
+byId("hear").addEventListener("change", applySound);
+
+byId("record").addEventListener("click", () => {
+  if (stopRecording) return stopRecording();
+  const finish = record(face.srcObject);
+  byId("record").textContent = "Stop recording";
+  stopRecording = () => {
+    stopRecording = null;
+    byId("record").textContent = "Record";
+    finish();
+  };
 });
-hear.addEventListener("change", () => (face.muted = !hear.checked));
+
+byId("full").addEventListener("click", () => {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else stage.requestFullscreen().catch(() => {});
+});
+document.addEventListener("fullscreenchange", () => {
+  byId("full").textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+});
+
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (stop || !event.dataTransfer.files.length) return;
+  byId("file").files = event.dataTransfer.files;
+  document.querySelector("input[value=file]").checked = true;
+  voiceChanged();
+  say("idle", `Press Start to speak ${event.dataTransfer.files[0].name}.`);
+});
+
+showPuppets().catch((error) => say("failed", error.message));

@@ -23,7 +23,7 @@ def test_the_page_is_served_and_ctrl_c_ends_it():
         assert told
         with urllib.request.urlopen(told[1]) as page:
             assert "Marotte" in page.read().decode()
-        with urllib.request.urlopen(told[1] + "preview") as preview:
+        with urllib.request.urlopen(told[1] + "puppets/0/preview") as preview:
             assert preview.headers["Content-Type"] == "image/jpeg"
     finally:
         process.send_signal(signal.SIGINT)

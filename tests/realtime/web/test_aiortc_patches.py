@@ -7,9 +7,10 @@ import aiortc
 import av
 import numpy as np
 import pytest
-from aiortc import codecs, rtcrtpsender, rtp
-from aiortc.codecs.h264 import H264Decoder, H264Encoder, h264_depayload
-from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc import MediaStreamTrack, RTCRtpSender, codecs, rtp
+from aiortc.codecs.h264 import h264_depayload
+from aiortc.codecs.vpx import vp8_depayload
+from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import (
     RTCRtpCodecParameters,
     RTCRtpHeaderExtensionParameters,
@@ -70,53 +71,80 @@ async def test_a_lost_packet_costs_no_delay_for_good():
     assert [number for group in heard for number in group] == numbers
 
 
-def picture(number, size=(256, 256)):
-    pixels = np.full((size[1], size[0], 3), 90, np.uint8)
-    pixels[50:100, 10 + 5 * number : 60 + 5 * number] = (200, 50, 50)
-    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+def packet_of_video(library, number=0):
+    encoder = av.CodecContext.create(library, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+    encoder.time_base = Fraction(1, 90_000)
+    if library == "libx264":
+        encoder.options = {"tune": "zerolatency"}
+    frame = av.VideoFrame.from_ndarray(np.full((72, 64), 90, np.uint8), format="yuv420p")
     frame.pts, frame.time_base = 3600 * number, Fraction(1, 90_000)
-    return frame
+    (packet,) = encoder.encode(frame)
+    return packet
 
 
-def nal_types(payloads):
-    return {payload[0] & 0x1F if payload[0] & 0x1F < 24 else payload[1] & 0x1F for payload in payloads}
+class Sender(RTCRtpSender):
+    """One that is asked for things, without a network."""
+
+    def __init__(self, track):
+        super().__init__(track, SimpleNamespace(state="new", _stats_id=""))
+
+    async def hear(self, packet):
+        await self._handle_rtcp_packet(packet)
 
 
-def test_the_encoder_is_ours_and_its_pictures_decode():
-    h264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90000, payloadType=99)
-    encoder, decoder = rtcrtpsender.get_encoder(h264), H264Decoder()
-    assert type(encoder) is aiortc_patches.QuickH264Encoder
-    for number in range(10):
-        payloads, stamp = encoder.encode(picture(number))
-        assert stamp == 3600 * number
-        data = b"".join(h264_depayload(payload) for payload in payloads)
-        (decoded,) = decoder.decode(JitterFrame(data=data, timestamp=stamp))  # no frame is held back
-        assert decoded.width == 256
-    vp8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)
-    assert not isinstance(rtcrtpsender.get_encoder(vp8), H264Encoder)
+class OnePacket(MediaStreamTrack):
+    kind = "video"
+
+    def __init__(self, packet):
+        super().__init__()
+        self._packet = packet
+
+    async def recv(self):
+        return self._packet
 
 
-def test_small_changes_of_rate_do_not_start_the_encoder_anew():
-    encoder = aiortc_patches.QuickH264Encoder()
-    encoder.encode(picture(0))
-    first = encoder.codec
-    encoder.target_bitrate = int(encoder.target_bitrate * 1.25)
-    encoder.encode(picture(1))
-    assert encoder.codec is first
-    encoder.target_bitrate = int(encoder.target_bitrate * 1.5)
-    encoder.encode(picture(2))
-    second = encoder.codec
-    assert second is not first
-    encoder.encode(picture(3, (128, 128)))
-    assert encoder.codec is not second
+def agreed(codec, packet):
+    parameters = RTCRtpCodecParameters(mimeType=f"video/{codec}", clockRate=90000, payloadType=99)
+    return SimpleNamespace(_codecs=[parameters], sender=Sender(OnePacket(packet)))
 
 
-def test_a_key_frame_on_demand():
-    encoder = aiortc_patches.QuickH264Encoder()
-    encoder.encode(picture(0))
-    plain, _ = encoder.encode(picture(1))
-    forced, _ = encoder.encode(picture(2), force_keyframe=True)
-    assert sum(map(len, forced)) > 2 * sum(map(len, plain))
+@pytest.mark.parametrize(
+    ("codec", "library", "depayload"), [("H264", "libx264", h264_depayload), ("VP8", "libvpx", vp8_depayload)]
+)
+async def test_packets_are_cut_and_what_the_viewer_asks_for_is_told(codec, library, depayload):
+    packet = packet_of_video(library, number=7)
+    transceiver = agreed(codec, packet)
+    assert aiortc_patches.codec_of(transceiver) == codec
+    keys, rates = [], []
+    aiortc_patches.tell(transceiver, lambda: keys.append(1), rates.append)
+    sender = transceiver.sender
+    encoded = await sender._next_encoded_frame(transceiver._codecs[0])
+    assert encoded.timestamp == 7 * 3600
+    decoder = av.CodecContext.create({"H264": "h264", "VP8": "libvpx"}[codec], "r")
+    (seen,) = decoder.decode(av.Packet(b"".join(map(depayload, encoded.payloads))))
+    assert seen.width == 64
+
+    for kind in (rtp.RTCP_PSFB_PLI, rtp.RTCP_PSFB_FIR):
+        await sender.hear(rtp.RtcpPsfbPacket(fmt=kind, ssrc=1, media_ssrc=sender._ssrc))
+    assert len(keys) == 2
+    estimate = rtp.pack_remb_fci(300_000, [sender._ssrc])
+    await sender.hear(rtp.RtcpPsfbPacket(fmt=rtp.RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=estimate))
+    assert rates == [pytest.approx(300_000, rel=0.01)]
+
+
+def test_no_codec_before_there_is_agreement():
+    assert aiortc_patches.codec_of(SimpleNamespace(_codecs=[])) is None
+
+
+async def test_the_playout_delay_of_a_sender_can_be_changed():
+    sender = Sender("video")
+    delay = RTCRtpHeaderExtensionParameters(id=9, uri=aiortc_patches.PLAYOUT_DELAY)
+    headers = sender._RTCRtpSender__rtp_header_extensions_map
+    headers.configure(RTCRtpParameters(headerExtensions=[delay]))
+    for milliseconds, written in ((60, bytes([0, 0x60, 6])), (0, bytes(3)), (2550, bytes([0x0F, 0xF0, 0xFF]))):
+        aiortc_patches.set_playout_delay(sender, milliseconds)
+        assert dict(rtp.unpack_header_extensions(*headers.set(rtp.HeaderExtensions()))) == {9: written}
 
 
 @pytest.mark.parametrize("known", [True, False])

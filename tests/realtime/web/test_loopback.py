@@ -13,7 +13,7 @@ from fakes import LoudnessAnimator, read_number
 from recordings import tone, write_sound
 
 from realtime.web.aiortc_patches import hear_promptly
-from realtime.web.server import application
+from realtime.web.server import Choice, application
 
 SECONDS = 4
 
@@ -50,7 +50,7 @@ class Browser:
         return {"type": "offer", "sdp": self.pc.localDescription.sdp}
 
     async def accept(self, answer):
-        await self.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
 
     async def sees_something(self):
         async with asyncio.timeout(10):
@@ -76,7 +76,7 @@ def clicks(tmp_path):
 
 async def watch(path, seconds, animator=None):
     """Watch a session for a while; returns the browser and the session's report."""
-    app = application(animator or (lambda: LoudnessAnimator(25, 0, (256, 256))))
+    app = application([Choice("test", animator or (lambda: LoudnessAnimator(25, 0, (256, 256))))])
     async with TestClient(TestServer(app)) as client:
         browser = Browser(path)
         response = await client.post("/offer", json=await browser.offer())
@@ -113,7 +113,7 @@ async def test_a_face_and_the_matched_voice_come_back(clicks):
 
 
 async def test_two_watch_and_a_third_is_told_to_wait(clicks):
-    app = application(lambda: LoudnessAnimator(25, 0, (64, 64)))
+    app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
     async with TestClient(TestServer(app)) as client:
         browsers = [Browser(clicks) for _ in range(3)]
         answers = [await client.post("/offer", json=await browser.offer()) for browser in browsers]
@@ -127,7 +127,7 @@ async def test_two_watch_and_a_third_is_told_to_wait(clicks):
 
 
 async def test_a_browser_that_vanishes_frees_its_place(clicks):
-    app = application(lambda: LoudnessAnimator(25, 0, (64, 64)))
+    app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
     async with TestClient(TestServer(app)) as client:
         browser = Browser(clicks)
         answer = await (await client.post("/offer", json=await browser.offer())).json()
@@ -140,7 +140,7 @@ async def test_a_browser_that_vanishes_frees_its_place(clicks):
 
 
 async def test_shutting_down_lets_everybody_go(clicks):
-    app = application(lambda: LoudnessAnimator(25, 0, (64, 64)))
+    app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
     browser = Browser(clicks)
     async with TestClient(TestServer(app)) as client:
         await browser.accept(await (await client.post("/offer", json=await browser.offer())).json())

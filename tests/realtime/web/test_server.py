@@ -11,13 +11,19 @@ from fakes import LoudnessAnimator
 
 from realtime.errors import InputError
 from realtime.web import server
+from realtime.web.access import Access
+from realtime.web.server import Choice
 
 PAGE = Path(server.__file__).parent
 
 
+def visit(make_animator=LoudnessAnimator, preview=None, access=None):
+    return TestClient(TestServer(server.application([Choice("somebody", make_animator, preview)], access)))
+
+
 @pytest.fixture
 async def client():
-    async with TestClient(TestServer(server.application(lambda: LoudnessAnimator(size=(64, 64))))) as client:
+    async with visit(lambda: LoudnessAnimator(size=(64, 64))) as client:
         yield client
 
 
@@ -41,9 +47,10 @@ async def offer(client, body=None, **headers):
 async def test_the_page_and_its_headers(client):
     for path, kind in [
         ("/", "text/html"),
-        ("/app.js", "javascript"),
         ("/style.css", "text/css"),
-        ("/preview", "image/svg"),
+        ("/puppets/0/preview", "image/svg"),
+        ("/puppets", "application/json"),
+        *((f"/{name}", "javascript") for name in server.SCRIPTS),
     ]:
         response = await client.get(path)
         assert response.status == 200
@@ -58,11 +65,16 @@ async def test_the_page_and_its_headers(client):
 
 async def test_nothing_else_is_served(client):
     for path in (
+        "/index.html",
         "/server.py",
         "/../server.py",
         "/%2e%2e/server.py",
         "/page",
         "/sessions/",
+        "/puppets/1/preview",
+        "/puppets/99999999999999999999/preview",
+        "/puppets/-1/preview",
+        "/whep/",
         "/sessions/x",
     ):
         assert (await client.get(path)).status == 404
@@ -70,9 +82,9 @@ async def test_nothing_else_is_served(client):
 
 async def test_the_puppets_preview(tmp_path):
     (tmp_path / "preview.jpg").write_bytes(b"jpeg")
-    app = server.application(LoudnessAnimator, tmp_path / "preview.jpg")
-    async with TestClient(TestServer(app)) as client:
-        assert await (await client.get("/preview")).read() == b"jpeg"
+    async with visit(preview=tmp_path / "preview.jpg") as client:
+        assert await (await client.get("/puppets/0/preview")).read() == b"jpeg"
+        assert await (await client.get("/puppets")).json() == [{"name": "somebody"}]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +118,6 @@ async def test_our_own_page_can(client):
     response = await offer(client, Origin=own, **{"Sec-Fetch-Site": "same-origin"})
     assert response.status == 200
     answer = await response.json()
-    assert answer["type"] == "answer"
     assert len(answer["id"]) >= 21
     report = await (await client.get(f"/sessions/{answer['id']}")).json()
     assert report["counts"] == {}
@@ -136,7 +147,23 @@ async def test_what_browsers_send_without_asking_is_refused(client, kind):
 async def test_bad_bodies(client, body):
     response = await client.post("/offer", data=body, headers={"Content-Type": "application/json"})
     assert response.status == 400
-    assert "JSON object" in await response.text()
+    assert re.search("JSON object|UTF-8", await response.text())
+
+
+@pytest.mark.parametrize("puppet", [1, -1, 0.0, True, "0", None, 1 << 80])
+async def test_a_puppet_that_is_not_there(client, puppet):
+    response = await offer(client, {"type": "offer", "sdp": await sdp(), "puppet": puppet})
+    assert response.status == 400
+    assert '"puppet" must be a number from 0 to 0' in await response.text()
+
+
+async def test_each_puppet_has_its_animator():
+    made = []
+    cast = [Choice(str(number), lambda number=number: made.append(number) or LoudnessAnimator()) for number in range(3)]
+    async with TestClient(TestServer(server.application(cast))) as client:
+        for number in (2, 0):
+            assert (await offer(client, {"type": "offer", "sdp": await sdp(), "puppet": number})).status == 200
+    assert made == [2, 0]
 
 
 async def test_a_huge_body(client):
@@ -171,23 +198,17 @@ async def test_a_puppet_that_cannot_be_made_frees_its_place():
     def broken():
         raise RuntimeError("the puppet's strings are cut")
 
-    async with TestClient(TestServer(server.application(broken))) as client:
-        for _ in range(server.MOST_SESSIONS + 1):
+    async with visit(broken) as client:
+        for _ in range(server.MOST_PERFORMANCES + 1):
             assert (await offer(client)).status == 500
 
 
 async def test_who_never_connects_is_let_go(client, monkeypatch):
-    monkeypatch.setattr("realtime.web.session.CONNECT_S", 0.05)
+    monkeypatch.setattr("realtime.web.peer.CONNECT_S", 0.05)
     answer = await (await offer(client)).json()
     async with asyncio.timeout(10):
         while (await client.get(f"/sessions/{answer['id']}")).status == 200:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
-async def test_it_listens_to_this_machine_only(host):
-    with pytest.raises(InputError, match="this machine only"):
-        await server.serve(LoudnessAnimator, host, 0, print)
 
 
 async def test_a_port_in_use():
@@ -195,12 +216,12 @@ async def test_a_port_in_use():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(InputError, match="choose another port"):
-            await server.serve(LoudnessAnimator, "127.0.0.1", taken.getsockname()[1], print)
+            await server.serve([Choice("somebody", LoudnessAnimator)], Access(), taken.getsockname()[1], print)
 
 
 async def test_it_says_where_it_is_and_stops_when_cancelled():
     address = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(server.serve(LoudnessAnimator, "127.0.0.1", 0, address.set_result))
+    task = asyncio.create_task(server.serve([Choice("a", LoudnessAnimator)], Access(), 0, address.set_result))
     port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", await address)[1])
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()
@@ -213,21 +234,20 @@ async def test_it_says_where_it_is_and_stops_when_cancelled():
 class _Page(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.ids, self.labels, self.tags = set(), set(), []
+        self.ids, self.tags = set(), []
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
         self.ids.add(dict(attributes).get("id"))
-        if tag == "label":
-            self.labels.add(dict(attributes).get("for"))
 
 
 def test_the_page_is_whole_and_asks_nobody_else():
     text = {name: (PAGE / name).read_text() for name in server.PAGE.values()}
     page = _Page()
     page.feed(text["index.html"])
-    assert set(re.findall(r'byId\("(\w+)"\)', text["app.js"])) <= page.ids
-    assert "file" in page.labels
+    for script in server.SCRIPTS:
+        assert set(re.findall(r'byId\("(\w+)"\)', text[script])) <= page.ids
+        assert set(re.findall(r'from "\./([\w.]+)"', text[script])) <= set(server.SCRIPTS)
     assert not any(
         "style" in attributes or any(name.startswith("on") for name in attributes) for _, attributes in page.tags
     )

@@ -1,0 +1,54 @@
+// The numbers below the stage, once a second.
+
+import { ask } from "./connection.js";
+
+const byId = (id) => document.getElementById(id);
+
+// Returns what ends it. `lost` is called with a sentence when the server has ended the session.
+export function follow(video, connection, session, lost) {
+  let shown = 0;
+  let buffer = { delay: 0, count: 0 };
+  let before = { shown: 0, at: performance.now() };
+  let following = true;
+  const count = () => {
+    shown += 1;
+    if (following) video.requestVideoFrameCallback(count);
+  };
+  video.requestVideoFrameCallback(count);
+  const timer = setInterval(async () => {
+    const now = { shown, at: performance.now() };
+    byId("rate").textContent = `${Math.round((1000 * (now.shown - before.shown)) / (now.at - before.at))} /s`;
+    before = now;
+    let report;
+    try {
+      report = await (await ask(session)).json();
+    } catch {
+      if (following) lost("The session has ended. Press Start to begin another.");
+      return;
+    }
+    const way = await onTheWay(connection, buffer);
+    if (!following) return;
+    const dropped = Object.entries(report.counts).filter(([name]) => name.startsWith("frames_dropped"));
+    byId("dropped").textContent = dropped.reduce((sum, [, number]) => sum + number, 0);
+    if (report.stages.delay) byId("delay").textContent = `${Math.round(report.stages.delay.p50_ms + way)} ms`;
+  }, 1000);
+  return () => {
+    following = false;
+    clearInterval(timer);
+    for (const id of ["delay", "rate", "dropped"]) byId(id).textContent = "–";
+  };
+}
+
+// Milliseconds that the network and the browser's buffer add to the server's own delay, since the last time.
+async function onTheWay(connection, buffer) {
+  let sum = 0;
+  for (const entry of (await connection.getStats()).values()) {
+    if (entry.type === "candidate-pair" && entry.nominated) sum += 1000 * (entry.currentRoundTripTime ?? 0);
+    if (entry.type !== "inbound-rtp" || entry.kind !== "video") continue;
+    const delay = entry.jitterBufferDelay - buffer.delay;
+    const count = entry.jitterBufferEmittedCount - buffer.count;
+    if (count > 0) sum += (1000 * delay) / count;
+    Object.assign(buffer, { delay: entry.jitterBufferDelay, count: entry.jitterBufferEmittedCount });
+  }
+  return sum;
+}
