@@ -2,6 +2,7 @@
 
 python serve.py                                  a page in the browser: choose a WAV or use the microphone
 python serve.py render hello.wav hello.mp4       a voice file becomes a video
+python serve.py bench                            how long it takes from the microphone to the picture
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,8 +26,10 @@ import typer
 import models.errors
 import realtime.errors
 from models.command_line import Size, look_ahead, rate, run, spread
+from realtime.bench.through import Through
 
 if TYPE_CHECKING:
+    from models.network import Network
     from models.puppet import Puppet
     from models.puppeteer import Puppeteer
 
@@ -129,6 +132,81 @@ def render(
     print(f"Wrote {video}.")
 
 
+latency = typer.Typer(add_completion=False)
+app.add_typer(latency, name="bench")
+
+
+@latency.callback(invoke_without_command=True)
+@spread(Settings, look_ahead=40)
+def bench(
+    context: typer.Context,
+    settings: Settings,
+    through: Annotated[
+        Through, typer.Option(help="Who sees the pictures; null is the device's boundary.")
+    ] = Through.NULL,
+    seconds: Annotated[float, typer.Option(help="How long to speak.", min=6)] = 60,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    picture: Annotated[Path | None, typer.Option("--plot", help="Draw the delay here, as PNG.")] = None,
+) -> None:
+    """Measure the delay from the microphone to the picture.
+
+    A voice is spoken in real time, and who sees the pictures reads the numbers back that are painted into them. For a
+    third of the time the networks are replaced by identity, which gives the floor.
+
+    Example: python serve.py bench --look-ahead 0 --json delay.json --plot delay.png
+    """
+    if context.invoked_subcommand:
+        return
+    from rich.console import Console
+
+    from export.stand_in import Timed, stand_in
+    from realtime.bench import benchmark, plot, report
+    from realtime.bench.rehearsal import PhasedTelemetry
+    from realtime.clock import MonotonicClock
+
+    if picture:
+        plot.check()
+    telemetry = PhasedTelemetry(MonotonicClock())
+    chosen = load_puppet(settings)
+    engines = {}
+
+    def timed(role: str, network: Network) -> Network:
+        engines[role] = type(network).__name__.removesuffix("Network")
+        return Timed(network, lambda: telemetry.measure(role))
+
+    real, floor = puppeteer(settings, chosen, timed), puppeteer(settings, chosen, stand_in)
+    voice = asyncio.run(benchmark.read_voice(Path(__file__).parent / "models/bundled/hello.wav", seconds))
+    measured, series = asyncio.run(benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock()))
+    about = {
+        "puppet": chosen.manifest.name,
+        "engine": ", ".join(f"{role} in {engine}" for role, engine in engines.items()),
+        "look_ahead_ms": settings.look_ahead,
+    }
+    result = about | measured
+    Console().print(report.table(result))
+    if json_file:
+        report.write(json_file, result)
+    if picture:
+        plot.plot(picture, result, series)
+    write_report(settings, telemetry.report())
+
+
+@latency.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="A file of bench --json.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Print the figures of two benchmarks and their ratios.
+
+    Example: python serve.py bench compare before.json after.json
+    """
+    from rich.console import Console
+
+    from realtime.bench import report
+
+    Console().print(report.compare(first, second))
+
+
 def load_puppets(settings: Settings) -> list[Puppet]:
     """The puppets that can be chosen from: those in a folder of puppets, or the only one."""
     from models.errors import PuppetError
@@ -152,8 +230,13 @@ def load_puppet(settings: Settings) -> Puppet:
     return Puppet.load(settings.puppet) if settings.puppet else Puppet.bundled()
 
 
-def puppeteer(settings: Settings, puppet: Puppet) -> Puppeteer:
-    """The puppet on strings: its networks in the engines that this machine has."""
+def puppeteer(
+    settings: Settings, puppet: Puppet, around: Callable[[str, Network], Network] = lambda role, network: network
+) -> Puppeteer:
+    """The puppet on strings: its networks in the engines that this machine has.
+
+    `around` may put something around the "voice" and the "renderer" network, or in their place.
+    """
     from export.engine import FOR_PICTURES, FOR_VOICE, load
 
     with ThreadPoolExecutor(2) as pool:
@@ -164,7 +247,8 @@ def puppeteer(settings: Settings, puppet: Puppet) -> Puppeteer:
         from models.voice_stream import VoiceStream
 
     size = (settings.size.width, settings.size.height) if settings.size else None
-    return Puppeteer(puppet, VoiceStream(voice.result(), settings.look_ahead), renderer.result(), settings.fps, size)
+    stream = VoiceStream(around("voice", voice.result()), settings.look_ahead)
+    return Puppeteer(puppet, stream, around("renderer", renderer.result()), settings.fps, size)
 
 
 def write_report(settings: Settings, figures: Mapping[str, Any]) -> None:

@@ -1,0 +1,65 @@
+"""Where in one recording the sound of another is: a voice that went through codecs and buffers is found again."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.media import SAMPLE_RATE, Samples
+
+WINDOW = SAMPLE_RATE
+"""Samples that are searched for at a time."""
+REACH = 2 * SAMPLE_RATE
+"""Samples by which the two may be apart."""
+ALIKE = 0.5
+"""Correlation from which a window counts as found."""
+
+
+class Alignment:
+    """Maps sample numbers of one recording to those of another."""
+
+    def __init__(self, at: NDArray[np.float64], lag: NDArray[np.float64]) -> None:
+        self._at = at
+        self._lag = lag
+
+    @property
+    def found(self) -> bool:
+        """Whether there is anything in common."""
+        return len(self._at) > 0
+
+    def to_other(self, sample: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sample numbers in the other recording, by the nearest window that was found."""
+        nearest = np.searchsorted((self._at[1:] + self._at[:-1]) / 2, sample)
+        return sample + self._lag[nearest]
+
+
+def align(one: Samples, other: Samples) -> Alignment:
+    """Find the sound of `one` in `other`, window by window, to the sample.
+
+    Windows are sharpened by their differences, since voiced sound is alike at every period of the voice.
+    """
+    one, other = np.diff(one, prepend=0), np.diff(other, prepend=0)
+    at, lags = [], []
+    for start in range(0, len(one) - WINDOW + 1, WINDOW // 2):
+        window = one[start : start + WINDOW]
+        begin = max(0, start - REACH)
+        part = other[begin : start + WINDOW + REACH]
+        if len(part) < WINDOW or not window.any():
+            continue
+        lag, likeness = _best(window, part)
+        if likeness >= ALIKE:
+            at.append(start + WINDOW / 2)
+            lags.append(begin + lag - start)
+    return Alignment(np.array(at, np.float64), np.array(lags, np.float64))
+
+
+def _best(window: Samples, part: Samples) -> tuple[int, float]:
+    """Where in `part` the window fits best, and the correlation there."""
+    size = 1 << (len(part) + len(window)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(part, size) * np.fft.rfft(window, size).conj(), size)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(part, dtype=np.float64))])
+    places = len(part) - len(window) + 1
+    beneath = np.maximum(energy[len(window) :] - energy[:places], 1e-9) * np.sum(np.square(window, dtype=np.float64))
+    correlation = product[:places] / np.sqrt(beneath)
+    best = int(correlation.argmax())
+    return best, float(correlation[best])

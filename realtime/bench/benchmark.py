@@ -1,0 +1,93 @@
+"""The latency benchmark from end to end: a voice in real time, a consumer that reads frame numbers back, figures.
+
+It knows no network: the animator, and the stand-in that does everything but the networks, are handed in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realtime.bench import inside
+from realtime.bench.figures import Outcome, Series, figures
+from realtime.bench.inside import Observed, Stage
+from realtime.bench.machine import machine
+from realtime.bench.rehearsal import PhasedTelemetry, Plan, Rehearsal
+from realtime.bench.through import Through
+from realtime.clock import Clock
+from realtime.media import SAMPLE_RATE, Samples
+from realtime.ports import Animator
+from realtime.sources.wav import WavSource
+
+BREATH = SAMPLE_RATE
+"""Samples of silence between two readings of the voice file: 1 s."""
+
+
+CONSUMERS: dict[Through, Callable[[Stage], Awaitable[Observed]]] = {Through.NULL: inside.null}
+
+
+async def measure(
+    real: Animator[Any],
+    floor: Animator[Any],
+    telemetry: PhasedTelemetry,
+    voice: Samples,
+    through: Through,
+    clock: Clock,
+) -> tuple[dict[str, Any], Series]:
+    """Let the puppet speak a voice and measure the delay; see `realtime.bench.figures`.
+
+    Args:
+        real: what is measured.
+        floor: the same without networks.
+        telemetry: that both tell what their stages take.
+        voice: as long as the run shall be.
+        through: where the pictures go.
+        clock: of the run.
+
+    Raises:
+        InputError: the consumer cannot be used, or saw nothing.
+    """
+    plan = Plan.spread_over(len(voice) / SAMPLE_RATE, real.fps)
+    rehearsal = Rehearsal(real, floor, plan, telemetry)
+    load = machine()
+    before = _cpu()
+    observed = await CONSUMERS[through](Stage(rehearsal, voice, telemetry, clock, thumbs=False))
+    outcome = Outcome(
+        plan,
+        real.look_ahead,
+        observed.witness,
+        np.concatenate(rehearsal.heard),
+        observed.captured,
+        observed.returned,
+        telemetry,
+        _cpu() - before,
+    )
+    measured, series = figures(outcome, through.value)
+    about = {
+        "machine": load,
+        "size": f"{real.width}x{real.height}",
+        "fps": float(real.fps),
+        "through": through.value,
+        "seconds": round(len(voice) / SAMPLE_RATE, 1),
+    }
+    return about | measured, series
+
+
+async def read_voice(path: Path, seconds: float) -> Samples:
+    """A file's sound, again and again with a pause in between, until `seconds` are full.
+
+    Raises:
+        InputError: see `WavSource`.
+    """
+    source = WavSource(path)
+    once = np.concatenate([chunk.samples async for chunk in source.chunks()] + [np.zeros(BREATH, np.float32)])
+    return np.resize(once, round(seconds * SAMPLE_RATE))
+
+
+def _cpu() -> float:
+    times = os.times()
+    return times.user + times.system
