@@ -5,9 +5,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fakes import ListSink, LoudnessAnimator
+from virtual_time import VirtualClock, run_virtually
 
+from realtime import sound_system
 from realtime.errors import DeviceError
+from realtime.loop import run
 from realtime.sources.microphone import BACKLOG, MicrophoneSource
+from realtime.telemetry import Telemetry
 
 
 class PortAudioError(Exception):
@@ -48,7 +53,13 @@ class Stream:
 @pytest.fixture
 def system(monkeypatch):
     """A fake sound system with one microphone."""
-    fake = SimpleNamespace(PortAudioError=PortAudioError, InputStream=Stream, check_input_settings=lambda *a, **k: None)
+    fake = SimpleNamespace(
+        PortAudioError=PortAudioError,
+        InputStream=Stream,
+        check_input_settings=lambda *a, **k: None,
+        _terminate=lambda: None,
+        _initialize=lambda: None,
+    )
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
     return fake
 
@@ -85,11 +96,77 @@ async def test_what_waits_is_bounded_and_the_loss_shows(system):
     assert [chunk.start for chunk in await task] == [160 * (2 * BACKLOG + number) for number in range(BACKLOG)]
 
 
-async def test_an_unplugged_microphone_ends_the_voice(system):
-    task, stream = await listen(MicrophoneSource(), 100)
-    stream.hear(0.5)
-    stream.finished()
-    assert len(await task) == 1
+class Plug(Stream):
+    """A microphone in virtual time that hears ones, and can be unplugged."""
+
+    plugged = True
+
+    def __init__(self, *arguments, **options):
+        if not Plug.plugged:
+            raise PortAudioError("Device unavailable")
+        super().__init__(*arguments, **options)
+
+    def __enter__(self):
+        self.hearing = asyncio.get_running_loop().create_task(self.hear_in_time())
+        return self
+
+    def __exit__(self, *error):
+        self.hearing.cancel()
+        self.finished()
+
+    async def hear_in_time(self):
+        while Plug.plugged:
+            await asyncio.sleep(0.01)
+            self.callback(np.ones((160, 1), np.float32), 160, None, None)
+        if not Plug.silently:
+            self.finished()
+
+
+@pytest.mark.parametrize("silently", [False, True], ids=["told", "silently"])
+def test_an_unplugged_microphone_is_found_again_and_time_goes_on(system, monkeypatch, silently):
+    looked = []
+    monkeypatch.setattr(system, "InputStream", Plug)
+    monkeypatch.setattr(system, "_terminate", lambda: looked.append(Plug.plugged))
+    monkeypatch.setattr(Plug, "plugged", True)
+    monkeypatch.setattr(Plug, "silently", silently, raising=False)
+    sink = ListSink()
+
+    async def main():
+        clock = VirtualClock()
+        microphone, telemetry = MicrophoneSource(None, clock), Telemetry(clock)
+        stream = asyncio.create_task(
+            run(microphone, LoudnessAnimator(), [sink], live=True, clock=clock, telemetry=telemetry)
+        )
+        await asyncio.sleep(2)
+        Plug.plugged = False
+        await asyncio.sleep(5)
+        Plug.plugged = True
+        await asyncio.sleep(3)
+        microphone.close()
+        await stream
+        assert len(asyncio.all_tasks()) == 1
+        return telemetry.report()["counts"]
+
+    counts = run_virtually(main())
+    sound = sink.sound
+    assert len(sound) == pytest.approx(10 * 16_000, abs=1600)
+    assert sound[: 2 * 16_000 - 320].all()
+    assert sound[-2 * 16_000 : -640].all()
+    assert counts["samples_filled_with_silence"] == pytest.approx(5 * 16_000, abs=0.6 * 16_000)
+    assert (sound[:-640] == 0).sum() == counts["samples_filled_with_silence"] + counts.get("samples_lost", 0)
+    assert len(sink.numbers) > 250 - 40
+    assert 8 <= len(looked) <= 11
+
+
+def test_sound_that_is_played_is_not_cut_off_by_the_search(system):
+    looked = []
+    system._terminate = lambda: looked.append(1)
+    sound_system.playing("speaker", True)
+    sound_system.look_again(system)
+    sound_system.playing("speaker", False)
+    assert looked == []
+    sound_system.look_again(system)
+    assert looked == [1]
 
 
 async def test_closed_before_it_began(system):
@@ -106,7 +183,7 @@ async def test_every_refusal_is_one_sentence(system, error):
         raise error
 
     system.check_input_settings = refuse
-    with pytest.raises(DeviceError, match=r"Cannot listen to the microphone 'x' \(.*\): plug one in") as caught:
+    with pytest.raises(DeviceError, match=r"Cannot listen to the microphone 'x' \(.*\): plug it in") as caught:
         MicrophoneSource("x")
     assert "\n" not in str(caught.value)
     system.check_input_settings = lambda *args, **kwargs: None
@@ -131,5 +208,5 @@ def test_a_machine_without_a_microphone():
     sounddevice = pytest.importorskip("sounddevice", exc_type=OSError)
     if any(device["max_input_channels"] for device in sounddevice.query_devices()):
         pytest.skip("this machine has a microphone")
-    with pytest.raises(DeviceError, match="plug one in"):
+    with pytest.raises(DeviceError, match="plug it in"):
         MicrophoneSource()
