@@ -85,7 +85,8 @@ def page(
     if context.invoked_subcommand:
         return
     from realtime.web.access import Access
-    from realtime.web.server import Choice, serve
+    from realtime.web.house import Choice
+    from realtime.web.server import serve
 
     access = Access(host, token, cert, key, insecure)
     puppets = load_puppets(settings)

@@ -95,7 +95,8 @@ class Access:
         try:
             context.load_cert_chain(self.certificate, self.key)
         except OSError as error:
-            reason = error.strerror or "they do not fit together, or are not PEM"
+            fault = "they do not fit together, or are not PEM"
+            reason = fault if isinstance(error, ssl.SSLError) else error.strerror
             raise InputError(f"{self.certificate} and {self.key} cannot be used for TLS: {reason}.") from error
         return context
 

@@ -87,6 +87,7 @@ def _allowed(line: str, reach: Reach) -> bool:
         address: IPv4Address | IPv6Address = ip_address(host)
     except ValueError:
         return host.endswith(".local") and reach is not Reach.WORLD  # a name by which browsers hide their address
+    address = getattr(address, "ipv4_mapped", None) or address
     if address.is_multicast or address.is_unspecified:
         return False
     if reach is Reach.MACHINE:

@@ -27,7 +27,7 @@ class Performance:
         self.telemetry = Telemetry(clock)
         self.sink = WebRtcSink(clock)
         self.over = asyncio.Event()
-        """Set when the voice has ended, or nothing came of it."""
+        """Set when it has ended, or nothing came of it."""
         self._make_animator = make_animator
         self._animator: Animator[Any] | None = None
 
@@ -38,10 +38,7 @@ class Performance:
     async def run(self, source: AudioSource) -> None:
         """Animate a voice until it ends."""
         assert self._animator is not None, "prepare() comes first"
-        try:
-            await loop.run(source, self._animator, [self.sink], live=True, telemetry=self.telemetry)
-        finally:
-            self.over.set()
+        await loop.run(source, self._animator, [self.sink], live=True, telemetry=self.telemetry)
 
 
 class Session:
@@ -98,6 +95,4 @@ class Session:
         except Exception:
             logger.exception("A session failed")
         finally:
-            if self.peer.voice is not None:
-                self.performance.over.set()  # also if it has never begun
             await self.peer.close()

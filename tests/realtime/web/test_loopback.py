@@ -13,7 +13,8 @@ from fakes import LoudnessAnimator, read_number
 from recordings import tone, write_sound
 
 from realtime.web.aiortc_patches import hear_promptly
-from realtime.web.server import Choice, application
+from realtime.web.house import Choice
+from realtime.web.server import application
 
 SECONDS = 4
 
