@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -23,6 +24,8 @@ QUALITY = {"preset": "veryfast", "crf": "18"}
 """x264: at 512 px, 3 ms of one core a frame; nothing is seen of the loss."""
 BITS_PER_CHANNEL = 96_000
 """AAC bits per second."""
+COMPLETE = {"movflags": "+faststart"}
+GROWING = {"movflags": "+hybrid_fragmented+frag_keyframe", "flush_packets": "1"}
 HD_HEIGHT = 720
 """px from which players that ignore colour tags assume BT.709 instead of BT.601; the tags say the same."""
 
@@ -30,13 +33,15 @@ HD_HEIGHT = 720
 class Mp4Writer:
     """Encodes a stream into a file. Frame 0 and the first sample have time 0."""
 
-    def __init__(self, path: Path, spec: StreamSpec, original: Path | None) -> None:
+    def __init__(self, path: Path, spec: StreamSpec, original: Path | None, growing: bool = False) -> None:
         """Make the file.
 
         Args:
             path: where; any name.
             spec: the pictures. H.264's 4:2:0 colours need even sizes: an odd last row or column is left out.
             original: a file whose sound is kept instead of the stream's.
+            growing: the file can be played while it grows, whatever happens then: it comes in fragments of a second,
+                which `finish` turns into an ordinary file.
 
         Raises:
             InputError: `original` cannot be read.
@@ -46,9 +51,11 @@ class Mp4Writer:
         self._frames = 0
         self._size = (spec.width & ~1, spec.height & ~1)
         self._reformatter = VideoReformatter()
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self._container = av.open(str(path), "w", format="mp4", options=GROWING if growing else COMPLETE)
         try:
             self._video = self._add_video()
+            if growing:
+                self._video.gop_size = math.ceil(spec.fps)
             self._sound = _OriginalSound(self._container, original) if original else _StreamSound(self._container)
             self._container.start_encoding()
         except BaseException:

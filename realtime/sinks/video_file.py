@@ -25,6 +25,8 @@ SUFFIXES = (".mp4", ".m4v", ".mov")
 class VideoFile:
     """Writes pictures with their sound, or with the sound of another file in its own quality."""
 
+    _GROWS = False
+
     def __init__(self, path: Path, sound: Path | None = None) -> None:
         """Check that the file can be written; nothing is made yet.
 
@@ -53,7 +55,7 @@ class VideoFile:
 
     async def open(self, spec: StreamSpec) -> None:
         try:
-            self._writer = await self._do(lambda: Mp4Writer(self._growing, spec, self._sound))
+            self._writer = await self._do(lambda: Mp4Writer(self._growing, spec, self._sound, self._GROWS))
         except OSError as error:
             self.abort()
             raise InputError(f"{self._path} cannot be written: {error.strerror or error}.") from error
