@@ -9,8 +9,10 @@ from realtime.media import SAMPLE_RATE, Samples
 
 WINDOW = SAMPLE_RATE
 """Samples that are searched for at a time."""
-REACH = 2 * SAMPLE_RATE
+REACH = 4 * SAMPLE_RATE
 """Samples by which the two may be apart."""
+NEAR = SAMPLE_RATE // 2
+"""Samples by which a lag may differ from the one before: looked at first, since it is quick."""
 ALIKE = 0.5
 """Correlation from which a window counts as found."""
 
@@ -39,22 +41,25 @@ def align(one: Samples, other: Samples) -> Alignment:
     Windows are sharpened by their differences, since voiced sound is alike at every period of the voice.
     """
     one, other = np.diff(one, prepend=0), np.diff(other, prepend=0)
-    at, lags = [], []
+    at: list[float] = []
+    lags: list[int] = []
     for start in range(0, len(one) - WINDOW + 1, WINDOW // 2):
         window = one[start : start + WINDOW]
-        begin = max(0, start - REACH)
-        part = other[begin : start + WINDOW + REACH]
-        if len(part) < WINDOW or not window.any():
-            continue
-        lag, likeness = _best(window, part)
-        if likeness >= ALIKE:
-            at.append(start + WINDOW / 2)
-            lags.append(begin + lag - start)
+        searches = [(start + lags[-1], NEAR)] if lags else []
+        for middle, reach in [*searches, (start, REACH)]:
+            begin = max(0, middle - reach)
+            place, likeness = _best(window, other[begin : middle + WINDOW + reach])
+            if likeness >= ALIKE:
+                at.append(start + WINDOW / 2)
+                lags.append(begin + place - start)
+                break
     return Alignment(np.array(at, np.float64), np.array(lags, np.float64))
 
 
 def _best(window: Samples, part: Samples) -> tuple[int, float]:
     """Where in `part` the window fits best, and the correlation there."""
+    if len(part) < len(window) or not window.any():
+        return 0, 0.0
     size = 1 << (len(part) + len(window)).bit_length()
     product = np.fft.irfft(np.fft.rfft(part, size) * np.fft.rfft(window, size).conj(), size)
     energy = np.concatenate([[0.0], np.cumsum(np.square(part, dtype=np.float64))])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime.bench import inside
+from realtime.bench import inside, over_webrtc
 from realtime.bench.figures import Outcome, Series, figures
 from realtime.bench.inside import Observed, Stage
 from realtime.bench.machine import machine
@@ -27,7 +27,10 @@ BREATH = SAMPLE_RATE
 """Samples of silence between two readings of the voice file: 1 s."""
 
 
-CONSUMERS: dict[Through, Callable[[Stage], Awaitable[Observed]]] = {Through.NULL: inside.null}
+CONSUMERS: dict[Through, Callable[[Stage], Awaitable[Observed]]] = {
+    Through.NULL: inside.null,
+    Through.WEBRTC: over_webrtc.webrtc,
+}
 
 
 async def measure(

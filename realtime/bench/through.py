@@ -7,3 +7,4 @@ class Through(StrEnum):
     """Where the pictures go."""
 
     NULL = "null"
+    WEBRTC = "webrtc"

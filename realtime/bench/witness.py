@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,6 +67,21 @@ class Witness:
         """Read the number of a picture, from its luma or one channel [H, W], that is seen now."""
         at = clock.now()
         self.see(frame_number.read(luma), at, thumbnail(luma) if thumbs else None)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything as arrays by name, for `from_arrays` in another process."""
+        return {
+            "numbers": np.array(self.numbers, np.int64),
+            "times": np.array(self.times, np.float64),
+            "thumbs": np.array(self.thumbs, np.uint8),
+            "unread": np.array(self.unread),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Witness:
+        """What `arrays` has put together."""
+        numbers, times = arrays["numbers"].tolist(), arrays["times"].tolist()
+        return cls(numbers, times, list(arrays["thumbs"]), int(arrays["unread"]))
 
 
 def thumbnail(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
