@@ -2,6 +2,9 @@
 
 python serve.py                                  a page in the browser: choose a WAV or use the microphone
 python serve.py render hello.wav hello.mp4       a voice file becomes a video
+python serve.py camera                           a camera for video calls that speaks with your voice
+python serve.py window                           the same in a window
+python serve.py devices                          microphones and outputs to choose from
 python serve.py bench                            how long it takes from the microphone to the picture
 """
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from models.network import Network
     from models.puppet import Puppet
     from models.puppeteer import Puppeteer
+    from realtime.ports import VideoSink
+    from realtime.telemetry import Telemetry
 
 FILE_LOOK_AHEAD_MS = 160
 """A file can be read ahead for nothing; more than this brings no better mouth."""
@@ -58,6 +63,24 @@ class Settings:
         Size | None, typer.Option(parser=Size.parse, metavar="WxH", help="Size of the picture, such as 1280x720.")
     ] = None
     report: Annotated[Path | None, typer.Option(help="Write stage times and counts here, as JSON.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The options of commands that are spoken to."""
+
+    microphone: Annotated[
+        str | None, typer.Option(metavar="NAME|NUMBER", help="Which microphone; the default one if none.")
+    ] = None
+    voice: Annotated[Path | None, typer.Option(help="Speak this sound file, in real time, instead.")] = None
+    voice_out: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|NUMBER", help="Play the voice, delayed as the picture is, to this output."),
+    ] = None
+    virtual_microphone: Annotated[
+        bool, typer.Option("--virtual-microphone", help="Be a microphone, too, with the delayed voice (Linux).")
+    ] = False
+    record: Annotated[Path | None, typer.Option(help="Record picture and voice in this MP4.")] = None
 
 
 @app.callback(invoke_without_command=True)
@@ -133,6 +156,67 @@ def render(
     print(f"Wrote {video}.")
 
 
+@app.command()
+@spread(Settings)
+@spread(Live)
+def camera(
+    settings: Settings,
+    live: Live,
+    camera: Annotated[str | None, typer.Option(help="Name of the virtual camera; the first one if none.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the picture here as well, mirrored.")] = False,
+) -> None:
+    """Be a camera that video calls can choose: the puppet speaks as you do.
+
+    A call should hear the voice when it sees it: choose the microphone Marotte there (--virtual-microphone), or a
+    virtual cable (--voice-out).
+
+    Example: python serve.py camera --size 1280x720 --virtual-microphone
+    """
+    from realtime.sinks.virtual_camera import VirtualCamera
+    from realtime.sinks.window import Window
+
+    camera_sink = VirtualCamera(camera, lambda name: print(f"Choose the camera {name}. Ctrl-C ends it.", flush=True))
+    perform(
+        settings,
+        live,
+        lambda telemetry, end: [camera_sink, Window(telemetry, mirrored=True)] if preview else [camera_sink],
+    )
+
+
+@app.command()
+@spread(Settings)
+@spread(Live)
+def window(settings: Settings, live: Live) -> None:
+    """Show the puppet in a window, with its delay.
+
+    Example: python serve.py window --look-ahead 40 --microphone 2
+    """
+    from realtime.sinks.window import Window
+
+    perform(settings, live, lambda telemetry, end: [Window(telemetry, closed=end)])
+
+
+@app.command()
+def devices() -> None:
+    """List microphones, outputs and cameras to choose from.
+
+    Example: python serve.py devices
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from realtime import sound_system
+    from realtime.sinks.virtual_camera import cameras
+
+    table = Table("number", "name", "microphone", "output", box=None)
+    for device in sound_system.devices():
+        channels = ["yes" if count else "" for count in (device.inputs, device.outputs)]
+        table.add_row(f"{device.number}{' (default)' if device.is_default else ''}", device.name, *channels)
+    console = Console()
+    console.print(table if table.row_count else "No microphone and no output was found: plug one in.")
+    console.print(f"Virtual cameras: {', '.join(cameras()) or 'none that can be listed'}.")
+
+
 latency = typer.Typer(add_completion=False)
 app.add_typer(latency, name="bench")
 
@@ -206,6 +290,23 @@ def compare(
     from realtime.bench import report
 
     Console().print(report.compare(first, second))
+
+
+def perform(settings: Settings, live: Live, shown: Callable[[Telemetry, Callable[[], None]], list[VideoSink]]) -> None:
+    """Let the puppet speak with a live voice; `shown` makes the sinks, given what is to end the stream."""
+    from realtime import live as performance
+    from realtime.clock import MonotonicClock
+    from realtime.telemetry import Telemetry
+
+    clock = MonotonicClock()
+    telemetry = Telemetry(clock)
+    source = performance.voice(live.voice, live.microphone, clock)
+    sinks = shown(telemetry, source.close) + performance.sound_sinks(
+        live.voice_out, live.virtual_microphone, live.record
+    )
+    animator = puppeteer(settings, load_puppet(settings))
+    asyncio.run(performance.perform(source, animator, sinks, telemetry, clock))
+    write_report(settings, telemetry.report())
 
 
 def load_puppets(settings: Settings) -> list[Puppet]:

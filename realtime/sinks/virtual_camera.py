@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,14 +23,21 @@ ADVICE = {
 }
 
 
+def cameras() -> list[str]:
+    """Virtual cameras there are, as far as the system tells; only Linux does."""
+    found = Path("/sys/devices/virtual/video4linux").glob("video*")
+    return [f"/dev/{path.name} ({(path / 'name').read_text().strip()})" for path in sorted(found)]
+
+
 class VirtualCamera:
     """Shows pictures to whatever program chose this camera. Conversion and device have a thread of their own."""
 
-    def __init__(self, device: str | None = None) -> None:
+    def __init__(self, device: str | None = None, announce: Callable[[str], None] = lambda name: None) -> None:
         """Check that virtual cameras are supported here; nothing is opened yet.
 
         Args:
             device: the camera's name, as `/dev/video0`; the first one if None.
+            announce: called with the camera's name when other programs can choose it.
 
         Raises:
             DeviceError: pyvirtualcam is not installed.
@@ -41,13 +49,9 @@ class VirtualCamera:
             raise DeviceError(f"Virtual cameras need pyvirtualcam ({error}): {advice}.") from error
         self._pyvirtualcam = pyvirtualcam
         self._device = device
+        self._announce = announce
         self._camera: Any = None
         self._thread = ThreadPoolExecutor(1, "virtual-camera")
-
-    @property
-    def name(self) -> str:
-        """What to choose in the other program, once opened."""
-        return str(self._camera.device)
 
     async def open(self, spec: StreamSpec) -> None:
         self._size = spec.width & ~1, spec.height & ~1
@@ -60,6 +64,7 @@ class VirtualCamera:
             reason = "; ".join(line.rstrip(".") for line in str(error).splitlines())
             advice = ADVICE.get(sys.platform, ADVICE["linux"])
             raise DeviceError(f"Cannot open {asked} ({reason}): {advice}.") from error
+        self._announce(self._camera.device)
 
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
         try:

@@ -67,10 +67,11 @@ async def test_a_program_sees_every_picture_in_its_colours(backend):
 
 
 async def test_odd_sizes_lose_a_row_and_a_column(backend):
-    camera = VirtualCamera("Other")
+    announced = []
+    camera = VirtualCamera("Other", announced.append)
     await camera.open(StreamSpec(33, 17, 25))
     await camera.show(VideoFrame(np.full((17, 33, 3), 200, np.uint8), 0), AudioChunk(np.zeros(640, np.float32), 0))
-    assert camera.name == "Other"
+    assert announced == ["Other"]
     assert seen(backend.opened[0].sent[0], 32, 16).mean() == pytest.approx(200, abs=2)
     camera.abort()
     assert backend.opened[0].closed
