@@ -4,6 +4,7 @@ Serial on purpose: a second core is worth less to the live loop than a steady fr
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,11 @@ _compiled = njit(nogil=True, error_model="numpy", cache=True)
 
 @_inlined
 def _lower(keys: Array, row: int, column: int, key: int) -> None:
-    if key < keys[row, column]:
-        keys[row, column] = key
+    if key < keys[np.uint32(row), np.uint32(column)]:  # unsigned: no test for Python's negative indices
+        keys[np.uint32(row), np.uint32(column)] = key
 
 
-_snap, _cover, _weights, _to_byte = build(_inlined, _lower)
+_snap, _cover, _weights, _irradiance, _to_byte = build(_inlined, _lower)
 
 
 @_compiled
@@ -48,35 +49,37 @@ def scatter(
 ) -> None:
     """Lower keys int64 [H, W] to the least key of the triangles int32 [F, 3] that own each pixel's centre."""
     for f in range(triangles.shape[0]):
-        # Unsigned indices: Numba then leaves out the test for Python's negative ones.
         a, b, c = np.uint32(triangles[f, 0]), np.uint32(triangles[f, 1]), np.uint32(triangles[f, 2])
         ax, ay, qa = np.int64(positions[a, 0]), np.int64(positions[a, 1]), inverse_depth[a]
         bx, by, qb = np.int64(positions[b, 0]), np.int64(positions[b, 1]), inverse_depth[b]
         cx, cy, qc = np.int64(positions[c, 0]), np.int64(positions[c, 1]), inverse_depth[c]
-        _cover(f, ax, ay, qa, bx, by, qb, cx, cy, qc, cull, keys)
+        _cover(f, ax, ay, qa, bx, by, qb, cx, cy, qc, cull, 0, 1, keys)
 
 
-def _resolver(as_bytes: bool) -> Callable[..., None]:
+@cache
+def resolver(channels: int, as_bytes: bool, lit: bool) -> Callable[..., None]:
+    """The last pass for so many attributes: a loop whose length is known is unrolled, and bytes gain half from it."""
+    plain = 6 if lit else 0
+
     @_compiled
     def resolve(
         positions: Array,
         inverse_depth: Array,
         triangles: Array,
         attributes: Array,
+        light: Array,
         background: float,
         keys: Array,
         ids: Array,
         out: Array,
         definition: int = DEFINITION,
     ) -> None:
-        height, width = keys.shape
-        channels = attributes.shape[1]
-        for row in range(height):
-            for column in range(width):
+        for row in range(keys.shape[0]):
+            for column in range(keys.shape[1]):
                 shown = np.int32(keys[row, column])  # the low half of a key; -1 when EMPTY
                 ids[row, column] = shown
                 if shown < 0:
-                    for channel in range(channels):
+                    for channel in range(out.shape[2]):
                         out[row, column, channel] = background
                     continue
                 keys[row, column] = EMPTY
@@ -88,37 +91,56 @@ def _resolver(as_bytes: bool) -> Callable[..., None]:
                     positions[c, 0], positions[c, 1], inverse_depth[c],
                     row, column,
                 )  # fmt: skip
-                for channel in range(channels):
+                if lit:
+                    nx = wa * attributes[a, 3] + wb * attributes[b, 3] + wc * attributes[c, 3]
+                    ny = wa * attributes[a, 4] + wb * attributes[b, 4] + wc * attributes[c, 4]
+                    nz = wa * attributes[a, 5] + wb * attributes[b, 5] + wc * attributes[c, 5]
+                    unit = np.float32(1) / np.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-20))
+                    for channel in range(3):
+                        value = wa * attributes[a, channel] + wb * attributes[b, channel] + wc * attributes[c, channel]
+                        value *= _irradiance(nx * unit, ny * unit, nz * unit, light, channel)
+                        out[row, column, channel] = _to_byte(value) if as_bytes else value
+                for channel in range(plain, channels):
                     value = wa * attributes[a, channel] + wb * attributes[b, channel] + wc * attributes[c, channel]
-                    out[row, column, channel] = _to_byte(value) if as_bytes else value
+                    out[row, column, channel - plain // 2] = _to_byte(value) if as_bytes else value
 
     return resolve
 
 
-_resolve_floats = _resolver(as_bytes=False)
-_resolve_bytes = _resolver(as_bytes=True)
-
-
 class Context:
-    """Buffers of one mesh at one size in NumPy arrays; `Rasterizer` has checked what comes in."""
+    """Buffers of `batch` meshes at one size in NumPy arrays; `Rasterizer` has checked what comes in."""
 
-    def __init__(self, height: int, width: int, triangles: Array, cull: bool) -> None:
+    def __init__(self, batch: int, height: int, width: int, triangles: Array, cull: bool) -> None:
         self._triangles = triangles.copy()
         self._cull = cull
-        self._keys = np.full((height, width), EMPTY, np.int64)  # `resolve` leaves them EMPTY for the next frame
-        self.ids = np.full((height, width), -1, np.int32)
-        self._positions = np.empty((0, 2), np.int32)
-        self._inverse_depth = np.empty(0, np.float32)
+        self._keys = np.full((height, width), EMPTY, np.int64)  # `resolve` leaves them EMPTY for the next picture
+        self.ids = np.full((batch, height, width), -1, np.int32)
+        self._positions = np.empty((batch, 0, 2), np.int32)
+        self._inverse_depth = np.empty((batch, 0), np.float32)
+        self._dark = np.zeros((batch, 9, 3), np.float32)
 
-    def draw(self, vertices: Array, attributes: Array, out: Array, background: float) -> None:
-        """See `Rasterizer.draw`."""
-        if len(self._positions) != len(vertices):
-            self._positions = np.empty((len(vertices), 2), np.int32)
-            self._inverse_depth = np.empty(len(vertices), np.float32)
-        bad = snap(vertices, self._positions, self._inverse_depth)
-        if bad >= 0:
-            raise ValueError(f"vertices[{bad}] is {vertices[bad].tolist()}, expected numbers")
-        mesh = self._positions, self._inverse_depth, self._triangles
-        scatter(*mesh, self._cull, self._keys)
-        resolve = _resolve_bytes if out.dtype == np.uint8 else _resolve_floats
-        resolve(*mesh, attributes, out.dtype.type(background), self._keys, self.ids, out)
+    def draw(self, vertices: Array, attributes: Array, out: Array, background: float, light: Array | None) -> None:
+        """See `Rasterizer.draw`; all arrays with their batch axis."""
+        batch, count, _ = vertices.shape
+        if self._positions.shape[1] != count:
+            self._positions = np.empty((batch, count, 2), np.int32)
+            self._inverse_depth = np.empty((batch, count), np.float32)
+        for image in range(batch):
+            bad = snap(vertices[image], self._positions[image], self._inverse_depth[image])
+            if bad >= 0:
+                which = bad if batch == 1 else f"{image}, {bad}"
+                raise ValueError(f"vertices[{which}] is {vertices[image, bad].tolist()}, expected numbers")
+        resolve = resolver(attributes.shape[2], out.dtype == np.uint8, light is not None)
+        lights = self._dark if light is None else light
+        for image in range(batch):
+            mesh = self._positions[image], self._inverse_depth[image], self._triangles
+            scatter(*mesh, self._cull, self._keys)
+            resolve(
+                *mesh, attributes[image], lights[image], out.dtype.type(background), self._keys, self.ids[image],
+                out[image],
+            )  # fmt: skip
+
+
+def view(array: Array) -> Array:
+    """The array itself; see `cuda.view`."""
+    return array

@@ -21,7 +21,7 @@ def draw(
     float64 [H, W, C] (0 there).
     """
     ids = np.full((height, width), -1, np.int32)
-    depth = np.full((height, width), np.inf, np.float32)
+    near = np.zeros((height, width), np.float32)  # 1/depth
     picture = np.zeros((height, width, attributes.shape[1]))
     for triangle, corners in enumerate(triangles):
         covered = _cover(vertices[corners], height, width, cull)
@@ -31,15 +31,16 @@ def draw(
         # Products of two 24-bit numbers are exact in float64: whether they are fused with the sum makes no difference.
         terms = edges.astype(np.float32).astype(np.float64) * inverse_depth.astype(np.float64)
         total = (terms[:, 0] + terms[:, 1]) + terms[:, 2]
-        own_depth = (edges.sum(axis=1).astype(np.float64) / total).astype(np.float32)
-        nearer = own_depth < depth[rows, columns]  # strictly: at equal depth the lower number stays
+        own = (total * (1 / edges[0].sum().astype(np.float64))).astype(np.float32)
+        nearer = own > near[rows, columns]  # strictly: at equal depth the lower number stays
         rows, columns = rows[nearer], columns[nearer]
         perspective = edges[nearer].astype(np.float64) * inverse_depth
         perspective /= perspective.sum(axis=1, keepdims=True)
         ids[rows, columns] = triangle
-        depth[rows, columns] = own_depth[nearer]
+        near[rows, columns] = own[nearer]
         picture[rows, columns] = perspective @ attributes[corners].astype(np.float64)
-    return ids, depth, picture
+    with np.errstate(divide="ignore"):
+        return ids, 1 / near, picture
 
 
 def _cover(corners: Array, height: int, width: int, cull: bool) -> tuple[Array, Array, Array, Array] | None:

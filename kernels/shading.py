@@ -26,7 +26,8 @@ SUBPIXELS = 256  # positions per pixel
 LIMIT = 2.0**21  # px; further out, 64-bit edge functions could overflow
 NEAR, FAR = 2.0**-3, 2.0**30  # cm; a vertex must lie strictly between (limits are exact in float32)
 REJECTED = -(2**31)  # x of a vertex that is behind the camera or beyond LIMIT: its triangles are not drawn
-EMPTY = 2**63 - 1  # key of a pixel without a triangle: further than any depth, and its low half is -1
+EMPTY = 2**63 - 1  # key of a pixel without a triangle: 1/depth 0, and its low half is -1
+WIDE = 12  # px; in a wider box it pays to compute where a row begins and ends, rather than to test each pixel
 
 DEFINITION = zlib.crc32(Path(__file__).read_bytes())  # changes with this file; see `cpu.py`
 
@@ -56,24 +57,53 @@ def bounds(a: Int, b: Int, c: Int, size: Int) -> tuple[Int, Int]:
     return max((low + 255) >> 8, 0), min(high >> 8, size - 1)
 
 
-def depth_at(w0: Int, w1: Int, w2: Int, q0: Float, q1: Float, q2: Float, area: Int) -> Float:
-    """Depth from the three edge values, 1/depth at the corners opposite to them, and the edge values' sum."""
-    total = np.float64(np.float32(w0)) * np.float64(q0)
-    total += np.float64(np.float32(w1)) * np.float64(q1)
-    total += np.float64(np.float32(w2)) * np.float64(q2)
-    return np.float32(np.float64(area) / total)
+def nearness(w0: Int, w1: Int, w2: Int, q0: Float, q1: Float, q2: Float, scale: Float) -> Float:
+    """1/depth from the three edge values, 1/depth at the corners opposite to them (float64), and 1/(their sum)."""
+    total = np.float64(np.float32(w0)) * q0
+    total += np.float64(np.float32(w1)) * q1
+    total += np.float64(np.float32(w2)) * q2
+    return np.float32(total * scale)
 
 
-def key_of(depth: Float, triangle: Int) -> Int:
+def key_of(near: Float, triangle: Int) -> Int:
     """Nearer is less, and at equal depth the lower triangle: positive floats sort as their bits do."""
-    return (np.int64(np.float32(depth).view(np.int32)) << np.int64(32)) | np.int64(triangle)
+    return (np.int64(0x7FFFFFFF - np.float32(near).view(np.int32)) << np.int64(32)) | np.int64(triangle)
+
+
+def narrow(first: Int, last: Int, value: Int, step: Int, least: Int) -> tuple[Int, Int]:
+    """Of the pixels first..last of a row, those where an edge that is `value` at 0 and grows by `step` is `least`."""
+    if step > 0:
+        return max(first, -((value - least) // step)), last
+    if step < 0:
+        return first, min(last, (value - least) // -step)
+    return first, last if value >= least else first - 1
 
 
 def to_byte(value: Float) -> Int:
     """0..1 -> 0..255, halves up, clipped; NaN gives 0."""
-    if not value > np.float32(0):
-        return np.uint8(0)
-    return np.uint8(np.int32(min(value, np.float32(1)) * np.float32(255) + np.float32(0.5)))
+    positive = value if value > np.float32(0) else np.float32(0)
+    return np.uint8(np.int32(min(positive, np.float32(1)) * np.float32(255) + np.float32(0.5)))
+
+
+def irradiance(nx: Float, ny: Float, nz: Float, light: Array, channel: Int) -> Float:
+    """Light on a surface with this unit normal: nine bands of spherical harmonics, times Lambert's cosine lobe.
+
+    Ramamoorthi and Hanrahan, *An Efficient Representation for Irradiance Environment Maps*, SIGGRAPH 2001, with the
+    order, signs and scale of the bands (√3 and √8 times Lambert's) of Deep3D and AudioDVP, so that their coefficients
+    can be used. `light`: float32 [9, 3], bands × colours.
+    """
+    return (
+        np.float32(0.886227) * light[0, channel]
+        + np.float32(1.772454) * (nz * light[2, channel] - ny * light[1, channel] - nx * light[3, channel])
+        + np.float32(2.427032)
+        * (
+            nx * ny * light[4, channel]
+            - ny * nz * light[5, channel]
+            + np.float32(0.288675) * (np.float32(3) * nz * nz - np.float32(1)) * light[6, channel]
+            - nx * nz * light[7, channel]
+            + np.float32(0.5) * (nx * nx - ny * ny) * light[8, channel]
+        )
+    )
 
 
 class Shading(NamedTuple):
@@ -82,12 +112,14 @@ class Shading(NamedTuple):
     snap: Any
     cover: Any
     weights: Any
+    irradiance: Any
     to_byte: Any
 
 
 def build(jit: Callable[[Function], Function], lower: Function) -> Shading:
     """Compile with `jit`; `lower(keys, row, column, key)` is the minimum in place, compiled in the same way."""
-    edge_, threshold_, bounds_, depth_at_, key_of_ = map(jit, (edge, threshold, bounds, depth_at, key_of))
+    edge_, threshold_, bounds_, nearness_ = map(jit, (edge, threshold, bounds, nearness))
+    key_of_, narrow_ = jit(key_of), jit(narrow)
 
     @jit
     def cover(
@@ -96,9 +128,14 @@ def build(jit: Callable[[Function], Function], lower: Function) -> Shading:
         bx: Int, by: Int, qb: Float,
         cx: Int, cy: Int, qc: Float,
         cull: bool,
+        lane: Int,
+        lanes: Int,
         keys: Array,
     ) -> None:  # fmt: skip
-        """Lower the key of every pixel whose centre the triangle owns; corners as `snap` gives them, in int64."""
+        """Lower the key of every pixel whose centre the triangle owns; corners as `snap` gives them, in int64.
+
+        Of the rows of its box, every `lanes`-th from `lane` on: so many callers share a triangle.
+        """
         area = edge_(ax, ay, bx, by, cx, cy)
         if area == 0 or (cull and area > 0):  # counter-clockwise with y up is negative with v down
             return
@@ -109,22 +146,35 @@ def build(jit: Callable[[Function], Function], lower: Function) -> Shading:
             return
         first_column, last_column = bounds_(ax, bx, cx, keys.shape[1])
         first_row, last_row = bounds_(ay, by, cy, keys.shape[0])
+        first_row += lane
         if first_column > last_column or first_row > last_row:
             return
         t0, t1, t2 = threshold_(bx, by, cx, cy), threshold_(cx, cy, ax, ay), threshold_(ax, ay, bx, by)
         # Edge values grow linearly: by these steps from one pixel to the next, from the box's first pixel on.
         right0, right1, right2 = (by - cy) << 8, (cy - ay) << 8, (ay - by) << 8
-        down0, down1, down2 = (cx - bx) << 8, (ax - cx) << 8, (bx - ax) << 8
+        down0, down1, down2 = lanes * (cx - bx) << 8, lanes * (ax - cx) << 8, lanes * (bx - ax) << 8
         row0 = edge_(bx, by, cx, cy, first_column << 8, first_row << 8)
         row1 = edge_(cx, cy, ax, ay, first_column << 8, first_row << 8)
         row2 = area - row0 - row1
-        for row in range(first_row, last_row + 1):
-            w0, w1, w2 = row0, row1, row2
-            for column in range(first_column, last_column + 1):
-                if ((w0 - t0) | (w1 - t1) | (w2 - t2)) >= 0:  # no sign bit set: inside all three
-                    lower(keys, row, column, key_of_(depth_at_(w0, w1, w2, qa, qb, qc, area), triangle))
-                w0, w1, w2 = w0 + right0, w1 + right1, w2 + right2
-            row0, row1, row2 = row0 + down0, row1 + down1, row2 + down2
+        q0, q1, q2, scale = np.float64(qa), np.float64(qb), np.float64(qc), 1.0 / np.float64(area)
+        if last_column - first_column < WIDE:
+            for row in range(first_row, last_row + 1, lanes):
+                w0, w1, w2 = row0, row1, row2
+                for column in range(first_column, last_column + 1):
+                    if ((w0 - t0) | (w1 - t1) | (w2 - t2)) >= 0:  # no sign bit set: inside all three
+                        lower(keys, row, column, key_of_(nearness_(w0, w1, w2, q0, q1, q2, scale), triangle))
+                    w0, w1, w2 = w0 + right0, w1 + right1, w2 + right2
+                row0, row1, row2 = row0 + down0, row1 + down1, row2 + down2
+        else:
+            for row in range(first_row, last_row + 1, lanes):
+                first, last = narrow_(np.int64(0), last_column - first_column, row0, right0, t0)
+                first, last = narrow_(first, last, row1, right1, t1)
+                first, last = narrow_(first, last, row2, right2, t2)
+                w0, w1, w2 = row0 + first * right0, row1 + first * right1, row2 + first * right2
+                for column in range(first_column + first, first_column + last + 1):
+                    lower(keys, row, column, key_of_(nearness_(w0, w1, w2, q0, q1, q2, scale), triangle))
+                    w0, w1, w2 = w0 + right0, w1 + right1, w2 + right2
+                row0, row1, row2 = row0 + down0, row1 + down1, row2 + down2
 
     @jit
     def weights(
@@ -142,4 +192,4 @@ def build(jit: Callable[[Function], Function], lower: Function) -> Shading:
         scale = np.float32(1) / (pa + pb + pc)
         return pa * scale, pb * scale, pc * scale
 
-    return Shading(jit(snap), cover, weights, jit(to_byte))
+    return Shading(jit(snap), cover, weights, jit(irradiance), jit(to_byte))

@@ -2,17 +2,16 @@
 
 import tracemalloc
 
-import cv2
 import numpy as np
 import pytest
+from covering import coverage, holes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meshes import see, sphere
-from numba import njit
 
 from kernels import reference
 from kernels.rasterizer import Rasterizer
-from kernels.shading import NEAR, build
+from kernels.shading import NEAR, irradiance
 
 
 def draw(vertices, triangles, height=16, width=16, cull=True, attributes=None, dtype=np.float32, background=0):
@@ -65,32 +64,6 @@ def test_a_head_is_drawn_as_the_reference_draws_it(faces, height, width, cull):
     assert np.abs(octets - exact).max() <= 0.5 + 1e-3  # float32 may fall on the other side of a half
 
 
-@njit
-def _count(keys, row, column, key):
-    keys[row, column] += 1
-
-
-_counting = build(njit, _count)
-
-
-@njit
-def coverage(vertices, triangles, cull, counts):
-    """How many triangles own each pixel, by the very function that draws."""
-    for f in range(len(triangles)):
-        a, b, c = triangles[f]
-        ax, ay, qa = _snap(vertices[a, 0], vertices[a, 1], vertices[a, 2])
-        bx, by, qb = _snap(vertices[b, 0], vertices[b, 1], vertices[b, 2])
-        cx, cy, qc = _snap(vertices[c, 0], vertices[c, 1], vertices[c, 2])
-        _cover(
-            f, np.int64(ax), np.int64(ay), qa, np.int64(bx), np.int64(by), qb, np.int64(cx), np.int64(cy), qc,
-            cull, counts,
-        )  # fmt: skip
-    return counts
-
-
-_snap, _cover = _counting.snap, _counting.cover
-
-
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), faces=st.sampled_from([300, 4000, 35000]), size=st.sampled_from([48, 128]))
 def test_a_closed_surface_has_no_holes_and_covers_each_pixel_once_per_layer(seed, faces, size):
@@ -100,11 +73,15 @@ def test_a_closed_surface_has_no_holes_and_covers_each_pixel_once_per_layer(seed
     both = coverage(vertices, triangles, False, np.zeros((size, size), np.int64))
     assert front.max() == 1  # convex: one layer faces us
     np.testing.assert_array_equal(both, 2 * front)  # and one turns its back, over exactly the same pixels
-    outside = np.pad(front.astype(np.uint8), 1)
-    cv2.floodFill(outside, None, (0, 0), 1)
-    assert outside.all()  # whatever is not reached from the border is a hole
+    assert holes(front > 0) == 0
     ids, _ = draw(vertices, triangles, size, size)
     np.testing.assert_array_equal(ids >= 0, front == 1)
+
+
+def test_holes_are_found():
+    ring = np.ones((8, 9), bool)
+    ring[3, 4:6] = ring[0, 0] = False  # the corner is outside
+    assert holes(ring) == 2
 
 
 @pytest.mark.parametrize("turn", range(4))
@@ -142,6 +119,40 @@ def test_attributes_follow_perspective():
     x, y, z = out[rows, columns].T
     np.testing.assert_allclose(32 + 64 * x / z, columns + 0.5, atol=1 / 100)  # corners moved by up to 1/512 px
     np.testing.assert_allclose(32 - 64 * y / z, rows + 0.5, atol=1 / 100)
+
+
+def test_a_batch_is_drawn_as_its_pictures_are():
+    points, triangles = sphere(1000)
+    vertices = np.stack([see(points, seed, 40, 30) for seed in range(3)])
+    attributes = np.random.default_rng(0).random((3, len(points), 4), np.float32)
+    together, out = Rasterizer(40, 30, triangles, batch=3), np.empty((3, 40, 30, 4), np.float32)
+    for _ in range(2):
+        together.draw(vertices, attributes, out)
+    for image in range(3):
+        ids, alone = draw(vertices[image], triangles, 40, 30, attributes=attributes[image])
+        np.testing.assert_array_equal(together.ids[image], ids)
+        np.testing.assert_array_equal(out[image], alone)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_light_falls_on_the_first_six_attributes(dtype):
+    rng = np.random.default_rng(0)
+    points, triangles = sphere(1000)
+    vertices = see(points, 0, 40, 40)
+    attributes = rng.random((len(points), 8), np.float32)
+    attributes[:, 3:6] = 5 * points
+    light = rng.uniform(-0.2, 0.3, (9, 3)).astype(np.float32)
+    rasterizer, out = Rasterizer(40, 40, triangles), np.empty((40, 40, 5), dtype)
+    rasterizer.draw(vertices, attributes, out, light=light)
+    drawn = rasterizer.ids >= 0
+    _, plain = draw(vertices, triangles, 40, 40, attributes=attributes)
+    normal = plain[drawn][:, 3:6] / np.linalg.norm(plain[drawn][:, 3:6], axis=1, keepdims=True)
+    shine = np.array([[irradiance(*n, light, channel) for channel in range(3)] for n in normal])
+    want = np.concatenate([plain[drawn][:, :3] * shine, plain[drawn][:, 6:]], axis=1)
+    if dtype == np.uint8:
+        assert np.abs(out[drawn] - 255 * np.clip(want, 0, 1)).max() <= 0.5 + 1e-3
+    else:
+        np.testing.assert_allclose(out[drawn], want, atol=1e-5)
 
 
 def test_every_run_is_the_same():
@@ -239,12 +250,16 @@ READ_ONLY.flags.writeable = False
         ("out", np.ones((16, 16, 2), np.int8), "float32 or uint8"),
         ("out", READ_ONLY, "read-only"),
         ("stream", 5, "NumPy"),
+        ("light", np.ones((9, 4), np.float32), r"\[9, 4\]"),
+        ("attributes", np.ones((3, 2), np.float32), "for light"),
     ],
 )
 def test_a_wrong_argument_is_named(name, value, says):
     rasterizer = Rasterizer(16, 16, np.array([[0, 1, 2]], np.int32))
     with pytest.raises(ValueError, match=f"{name}.*{says}"):
-        rasterizer.draw(**(GOOD | {name: value}))
+        rasterizer.draw(
+            **(GOOD | {name: value} | ({"light": np.ones((9, 3), np.float32)} if says == "for light" else {}))
+        )
     assert (rasterizer.ids == -1).all()
 
 
@@ -256,8 +271,23 @@ def test_a_wrong_argument_is_named(name, value, says):
         ((16, 16, np.zeros((1, 3), np.int64)), "triangles"),
         ((16, 16, np.zeros((1, 4), np.int32)), "triangles"),
         ((16, 16, np.full((1, 3), -1, np.int32)), "triangles"),
+        ((16, 16, np.zeros((1, 3), np.int32), True, 0), "batch"),
     ],
 )
 def test_a_wrong_mesh_is_named(arguments, name):
     with pytest.raises(ValueError, match=name):
         Rasterizer(*arguments)
+
+
+def test_a_wrong_batch_is_named():
+    rasterizer = Rasterizer(16, 16, np.array([[0, 1, 2]], np.int32), batch=2)
+    vertices, attributes, out = np.ones((2, 3, 3), np.float32), np.ones((2, 3, 1), np.float32), np.ones((2, 16, 16, 1))
+    out = out.astype(np.float32)
+    with pytest.raises(ValueError, match=r"vertices is float32 \[3, 3\]"):
+        rasterizer.draw(vertices[0], attributes, out)
+    with pytest.raises(ValueError, match=r"out is float32 \[1, 16"):
+        rasterizer.draw(vertices, attributes, out[:1])
+    vertices[1, 2, 0] = np.nan
+    with pytest.raises(ValueError, match=r"vertices\[1, 2\] is .*nan"):
+        rasterizer.draw(vertices, attributes, out)
+    assert (rasterizer.ids == -1).all()

@@ -33,7 +33,7 @@ def test_the_two_triangles_of_an_edge_disagree_about_it():
 
 def test_keys_sort_by_depth_then_number():
     keys = [
-        shading.key_of(np.float32(depth), triangle)
+        shading.key_of(np.float32(1) / np.float32(depth), triangle)
         for depth, triangle in [(0.2, 9), (1, 0), (1, 1), (1, 2**31 - 1), (np.nextafter(np.float32(1), 2), 0), (1e9, 5)]
     ]
     assert keys == sorted(set(keys))
@@ -47,3 +47,26 @@ def test_keys_sort_by_depth_then_number():
 )
 def test_bytes_are_rounded_and_clipped(value, octet):
     assert shading.to_byte(np.float32(value)) == octet
+
+
+@pytest.mark.parametrize("step", range(-5, 6))
+def test_a_row_begins_and_ends_where_the_edge_does(step):
+    for value in range(-20, 21):
+        for least in (0, 1):
+            first, last = shading.narrow(0, 9, value, step, least)
+            assert list(range(first, last + 1)) == [k for k in range(10) if value + k * step >= least]
+
+
+def test_light_follows_lambert():
+    direction = np.array([0.48, 0.6, 0.64])
+    # A light from one direction, projected on nine bands; with them max(0, cos) comes out within a tenth.
+    x, y, z = direction
+    light = np.array(
+        [0.282095, -0.488603 * y, 0.488603 * z, -0.488603 * x, 1.092548 * x * y, -1.092548 * y * z,
+         0.315392 * (3 * z * z - 1), -1.092548 * x * z, 0.546274 * (x * x - y * y)]
+    )  # fmt: skip
+    light /= np.repeat([1, 3**0.5, 8**0.5], [1, 3, 5])  # the scale of the bands
+    for normal in np.random.default_rng(0).normal(size=(50, 3)):
+        normal /= np.linalg.norm(normal)
+        shine = shading.irradiance(*normal, np.tile(light[:, None], 3), 1)
+        assert abs(shine - max(0, normal @ direction)) < 0.1
