@@ -4,6 +4,7 @@ python serve.py                                  a page in the browser: choose a
 python serve.py render hello.wav hello.mp4       a voice file becomes a video
 python serve.py camera                           a camera for video calls that speaks with your voice
 python serve.py window                           the same in a window
+python serve.py publish https://…/whip           the same for a streaming server
 python serve.py devices                          microphones and outputs to choose from
 python serve.py bench                            how long it takes from the microphone to the picture
 """
@@ -194,6 +195,31 @@ def window(settings: Settings, live: Live) -> None:
     from realtime.sinks.window import Window
 
     perform(settings, live, lambda telemetry, end: [Window(telemetry, closed=end)])
+
+
+@app.command()
+@spread(Settings)
+@spread(Live)
+def publish(
+    url: Annotated[str, typer.Argument(help="The server's WHIP endpoint.")],
+    settings: Settings,
+    live: Live,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MAROTTE_WHIP_TOKEN", help="What the server asks for; better given as $MAROTTE_WHIP_TOKEN."
+        ),
+    ] = None,
+) -> None:
+    """Publish the puppet to a streaming server, by WHIP.
+
+    Example: python serve.py publish https://live.example.org/whip/room --token …
+    """
+    from realtime.clock import MonotonicClock
+    from realtime.web.whip import WhipSink
+
+    sink = WhipSink(url, token, MonotonicClock())
+    perform(settings, live, lambda telemetry, end: [sink])
 
 
 @app.command()

@@ -12,16 +12,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from chromium import chromium, needs_chromium
+from fakes import LoudnessAnimator
+from recordings import tone, write_sound
+
+from realtime.web.house import Choice
+from realtime.web.server import application
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests" / "realtime"))
-
-from fakes import LoudnessAnimator  # noqa: E402
-from recordings import tone, write_sound  # noqa: E402
-
-from realtime.web.house import Choice  # noqa: E402
-from realtime.web.server import application  # noqa: E402
-
 pytestmark = needs_chromium
 
 HELLO = ROOT / "models" / "bundled" / "hello.wav"
@@ -104,7 +101,7 @@ async def test_sound_and_picture_fit_and_it_stops_and_starts(clicks):
         assert await tab.evaluate(STATUS) == "Live: the microphone is on. Speak!"
         await tab.evaluate(SEE)
         await tab.evaluate(HEAR)
-        await asyncio.sleep(5)
+        await asyncio.sleep(4)
         seen, heard = (
             await tab.evaluate("window.seen"),
             await tab.evaluate("window.heard.map((t) => 1000 * t + earTime)"),
