@@ -13,7 +13,7 @@ REACH = 4 * SAMPLE_RATE
 """Samples by which the two may be apart."""
 NEAR = SAMPLE_RATE // 2
 """Samples by which a lag may differ from the one before: looked at first, since it is quick."""
-ALIKE = 0.5
+ALIKE = 0.4
 """Correlation from which a window counts as found."""
 
 

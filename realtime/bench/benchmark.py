@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime.bench import inside, over_webrtc
+from realtime.bench import chromium, inside, over_webrtc
 from realtime.bench.figures import Outcome, Series, figures
 from realtime.bench.inside import Observed, Stage
 from realtime.bench.machine import machine
@@ -30,6 +30,7 @@ BREATH = SAMPLE_RATE
 CONSUMERS: dict[Through, Callable[[Stage], Awaitable[Observed]]] = {
     Through.NULL: inside.null,
     Through.WEBRTC: over_webrtc.webrtc,
+    Through.CHROMIUM: chromium.chromium,
 }
 
 

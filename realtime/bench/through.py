@@ -8,3 +8,4 @@ class Through(StrEnum):
 
     NULL = "null"
     WEBRTC = "webrtc"
+    CHROMIUM = "chromium"
