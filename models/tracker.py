@@ -27,7 +27,6 @@ from models.square import Image
 from models.video import VideoInfo, probe, read_frames
 
 SEGMENT, WARM_UP = 128, 8  # frames; after 8 the square no longer remembers where it began
-MAX_RIVALS = 0.25  # share of the inspections that may show another face
 INSPECTIONS_PER_SECOND = 2
 
 Progress = Callable[[int, int], None]  # frames done, frames in all
@@ -90,20 +89,6 @@ def track_video(path: str | Path, jobs: int = 1, progress: Progress | None = Non
     else:
         runs = _track_in_processes(path, info, parts, jobs, lambda n: report(n, info.frames))
     return _joined(path, info, runs)
-
-
-def check_track(track: Track) -> None:
-    """Raise TrackingError when the clip does not show one face, and that in at least half of the frames."""
-    if track.valid.mean() < 0.5:
-        raise TrackingError(
-            f"A puppet needs a face in at least half of the frames, but the {track.report()}: "
-            "use a clip in which the face stays in the picture."
-        )
-    if track.rivals >= MAX_RIVALS:
-        raise TrackingError(
-            f"A puppet needs one face, but another of similar size is in {track.rivals:.0%} of the clip: "
-            "crop the video to one person."
-        )
 
 
 @dataclass(frozen=True)

@@ -90,15 +90,18 @@ def check_clip(info: VideoInfo) -> None:
 
 def check_voice(sound: Float32[np.ndarray, " n"] | None) -> None:
     """Raise VideoError when a clip's sound, as `read_sound` gives it, is all but silent."""
-    blocks = (
-        np.zeros((0, BLOCK), np.float32) if sound is None else sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    )
-    heard = float((np.sqrt(np.mean(blocks**2, axis=1)) > AUDIBLE).sum()) * BLOCK / SAMPLE_RATE
+    heard = 0.0 if sound is None else loud_seconds(sound)
     if heard < MIN_VOICE_SECONDS:
         raise VideoError(
             f"Only {heard:.1f} s of the clip's sound are loud enough for a voice, not {MIN_VOICE_SECONDS:.0f} s: "
             "record the person speaking, or raise the volume."
         )
+
+
+def loud_seconds(sound: Float32[np.ndarray, " n"]) -> float:
+    """For how long 16 kHz sound is loud enough for a voice."""
+    blocks = sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return float((np.sqrt(np.mean(blocks**2, axis=1)) > AUDIBLE).sum()) * BLOCK / SAMPLE_RATE
 
 
 def constant_fps(stamps: Float64[np.ndarray, " n"]) -> Fraction:

@@ -7,6 +7,7 @@ The folder holds everything that training needs, so it can be trained wherever t
     mask.npy    uint8 [N, 256, 256]     255 in the hole
     mouth.npy   float32 [N, 4]          the lips' box, px of the crop
     partner.npy int32 [N, M]            frames whose head is in the same place, saying something else
+    usable.npy  bool [N]                frames that show the face, with nothing before it
 
 NumPy and torch only; `prepare`, which draws, lies in prepare.py.
 """
@@ -68,7 +69,10 @@ class Clip:
         self._mouth = torch.from_numpy(np.load(folder / "mouth.npy")[: self.frames])
         self._partner = torch.from_numpy(np.load(folder / "partner.npy")[: self.frames].astype(np.int64))
         itself = torch.arange(self.frames)[:, None]
-        self._partner = torch.where(self._partner < self.frames, self._partner, itself)
+        usable = torch.from_numpy(np.load(folder / "usable.npy")[: self.frames])
+        self._usable = usable.nonzero()[:, 0]
+        known = (self._partner < self.frames) & usable[self._partner.clamp(max=self.frames - 1)]
+        self._partner = torch.where(known, self._partner, itself)
         self.window = (0, 0, SIZE, SIZE) if whole else _window(files["mask"][: self.frames])
 
     def batch(self, size: int, random: torch.Generator) -> Batch:
@@ -78,7 +82,7 @@ class Clip:
             return torch.randint(low, high, shape, generator=random)
 
         left, top, width, height = self.window
-        frame = drawn(0, self.frames, size)
+        frame = self._usable[drawn(0, len(self._usable), size)]
         partner = self._partner[frame, drawn(0, self._partner.shape[1], size)]
         place = torch.where(torch.rand(size, generator=random) < SWAPPED, partner, frame)
         x = (left + drawn(-SHIFT, SHIFT + 1, size)).clamp(0, SIZE - width)

@@ -67,6 +67,7 @@ def prepare(
             file.flush()
         np.save(scratch / "mouth.npy", framing.mouth)
         np.save(scratch / "partner.npy", partners(framing))
+        np.save(scratch / "usable.npy", fit.valid)
         scratch.chmod(0o755)
         os.replace(scratch, folder)
     finally:

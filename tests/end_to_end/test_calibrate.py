@@ -7,12 +7,12 @@ import av
 import pytest
 
 import calibrate
-from models import tracker
+from export import stages
 from models.background import Background
 from models.downloads import tracker_networks
 from models.errors import InputError
 from models.puppet import FILES, Puppet
-from models.training import fit_face, prepare, train_renderer
+from models.training import train_renderer
 from models.video import read_sound
 
 BUNDLED = Path(__file__).parents[2] / "models" / "bundled"
@@ -63,13 +63,20 @@ def test_a_clip_becomes_a_puppet_after_an_interruption(clip: Path, tmp_path: Pat
     with pytest.raises(InputError, match="unfinished calibration of another clip or with other options"):
         calibrate.calibrate(**arguments() | {"effort": calibrate.Effort.best})
 
-    for module, done in ((tracker, "track_video"), (fit_face, "fit"), (prepare, "prepare")):
-        monkeypatch.setattr(module, done, None)  # what was done is not done again
+    for done in ("track_video", "fit", "prepare"):
+        monkeypatch.setattr(stages, done, None)  # what was done is not done again
     calibrate.calibrate(**arguments())
     assert not work.exists()
     puppet = Puppet.load(out)
     assert puppet.manifest.consent == "A made character."
-    assert {path.name for path in out.iterdir()} == {*FILES, "puppet.json", "held_out.mp4", "fit.png"}
+    assert {path.name for path in out.iterdir()} == {
+        *FILES,
+        "puppet.json",
+        "held_out.mp4",
+        "fit.png",
+        "report.html",
+        "learned",
+    }
     with av.open(str(out / "held_out.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == round(SECONDS * 25 * calibrate.HELD_OUT)
 

@@ -13,7 +13,7 @@ from clip_maker import counted, write_clip
 
 from models.downloads import tracker_networks
 from models.errors import TrackingError
-from models.tracker import SEGMENT, Track, _parts, check_track, track_video
+from models.tracker import SEGMENT, Track, _parts, track_video
 from models.video import read_frames
 
 CLIPS = Path(__file__).parents[2] / "../shared/data/clips"
@@ -63,14 +63,6 @@ def test_report_names_the_gaps():
     assert a_track([True] * 4).report() == "face found in 4 of 4 frames"
     report = a_track([False] * 30 + [True] * 30 + [False] * 30).report()
     assert report == "face found in 30 of 90 frames; lost at 0.00-1.20 s, 2.40-3.60 s"
-
-
-def test_a_puppet_needs_one_face_most_of_the_time():
-    check_track(a_track([True] * 6 + [False] * 4, rivals=0.1))
-    with pytest.raises(TrackingError, match="at least half of the frames"):
-        check_track(a_track([True] * 4 + [False] * 6))
-    with pytest.raises(TrackingError, match="another of similar size is in 40% of the clip"):
-        check_track(a_track([True] * 10, rivals=0.4))
 
 
 @pytest.mark.parametrize("frames", [1, 127, 128, 129, 1500, 20_000])
@@ -130,7 +122,6 @@ def test_loss_is_reported_and_the_face_found_again(networks, faces, tmp_path):
 
 
 @real_clips
-def test_two_faces_are_refused(networks, faces, tmp_path):
+def test_two_faces_are_noticed(networks, faces, tmp_path):
     track = track_video(clip_of(tmp_path / "clip.mp4", [np.hstack([face, face[:, ::-1]]) for face in faces[:25]]))
-    with pytest.raises(TrackingError, match="needs one face"):
-        check_track(track)
+    assert track.rivals == 1

@@ -10,11 +10,12 @@ from models.training.data import Clip
 from models.training.train_renderer import CHECKPOINT, Plan, train
 
 FRAMES = 10
+HIDDEN = 3
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """A disc whose colour follows the face picture's; the last two frames are white."""
+    """A disc whose colour follows the face picture's; the last two frames are white, one is hidden."""
     folder = tmp_path_factory.mktemp("prepared")
     y, x = np.mgrid[:SIZE, :SIZE] - SIZE / 2
     disc = x**2 + y**2 < 70**2
@@ -22,12 +23,14 @@ def clip(tmp_path_factory):
     face = np.where(disc[None, ..., None], shade[:, None, None, None], 0).repeat(CHANNELS, axis=-1)
     photo = np.where(disc[None, ..., None], 255 - shade[:, None, None, None], 90).repeat(3, axis=-1)
     photo[-2:] = 255
+    photo[HIDDEN] = 0
     arrays = {
         "face": face.astype(np.uint8),
         "photo": photo.astype(np.uint8),
         "mask": np.repeat(disc[None] * np.uint8(255), FRAMES, axis=0),
         "mouth": np.tile(np.float32([100, 110, 156, 140]), (FRAMES, 1)),
         "partner": np.arange(FRAMES, dtype=np.int32)[::-1, None].repeat(4, axis=1),
+        "usable": np.arange(FRAMES) != HIDDEN,
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
@@ -97,6 +100,14 @@ def test_held_out_frames_are_never_seen(clip, seed):
     batch = Clip(clip, torch.device("cpu"), held_out=0.2).batch(64, torch.Generator().manual_seed(seed))
     assert batch.target.amax() < 0.99
     assert batch.photo.amax() < 255
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hidden_frames_are_never_seen(clip, seed):
+    """One alone is black."""
+    batch = Clip(clip, torch.device("cpu")).batch(64, torch.Generator().manual_seed(seed))
+    assert batch.target.amin() > 0
+    assert batch.photo.amin() > 0
 
 
 def test_a_batch_belongs_together(clip):

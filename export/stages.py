@@ -1,0 +1,116 @@
+"""The stages of a calibration, each of which leaves its result in a working folder and takes up what lies there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from models.errors import InputError
+from models.face_model import FaceModel
+from models.tracker import Track, track_video
+from models.training import verdict
+from models.training.curves import Curves
+from models.training.fit_face import FaceFit, fit
+from models.training.framing import Framing
+from models.training.overlay import overlay_sheet
+from models.training.prepare import prepare
+from models.training.train_renderer import Plan, Progress, train
+from models.training.verdict import Verdict, without
+from models.video import read_frames
+
+Bar = Callable[[int, int], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """A calibration of one clip."""
+
+    video: Path
+    work: Path
+    jobs: int
+    """Processes for the tracker."""
+    bar: Callable[[str], Bar]
+    """A new progress bar with this title."""
+
+    def follow(self) -> Track:
+        """Follow the face."""
+        return kept(
+            self.work / "track.npz",
+            Track.load,
+            lambda: track_video(self.video, self.jobs, self.bar("Following the face")),
+            lambda track, path: track.save(path),
+        )
+
+    def examine(self, track: Track) -> Verdict:
+        """Say how good the clip is."""
+        return verdict.examine(self.video, track, self.bar("Examining the clip"))
+
+    def fit(self, track: Track, examined: Verdict, model: FaceModel) -> FaceFit:
+        """Fit the face model to the frames that are of use, and draw it over some."""
+        fitted = kept(
+            self.work / "fit.safetensors",
+            FaceFit.load,
+            lambda: fit(without(track, examined.usable), model, self.bar("Fitting the face model")),
+            lambda fitted, path: fitted.save(path),
+        )
+        if not (self.work / "fit.png").exists():
+            overlay_sheet(self.work / "fit.png", read_frames(self.video), fitted)
+        return fitted
+
+    def draw(self, fitted: FaceFit, framing: Framing) -> Path:
+        """Draw what the renderer learns from."""
+        folder = self.work / "prepared"
+        if not folder.exists():
+            frames = (picture for _, picture in read_frames(self.video))
+            prepare(folder, frames, fitted, framing, self.bar("Drawing the training data"))
+        return folder
+
+    def train(
+        self, data: Path, plan: Plan, initial: Path | None = None, watch: Callable[[Progress], None] | None = None
+    ) -> Path:
+        """Train the renderer; its weights."""
+        weights = self.work / "renderer.safetensors"
+        if weights.exists():
+            return weights
+        show = self.bar("Training the renderer")
+        with Curves(self.work / "curves.csv") as curves:
+
+            def report(at: Progress) -> None:
+                show(round(1000 * at.share), 1000)
+                curves.add(at)
+                if watch:
+                    watch(at)
+
+            train(data, self.work, plan, initial, report=report).save(weights)
+        return weights
+
+
+def kept(path: Path, load: Callable[[Path], T], compute: Callable[[], T], save: Callable[[T, Path], object]) -> T:
+    """What an earlier run left at `path`, or else the result of `compute`, left there for the next one."""
+    if path.exists():
+        return load(path)
+    result = compute()
+    save(result, path)
+    return result
+
+
+def working_folder(out: Path, settings: object) -> Path:
+    """The folder for what an interrupted calibration leaves; made, or that of the same calibration.
+
+    `settings`: a dataclass of all that must be the same for it to go on.
+    """
+    folder = out.parent / f".{out.name}.calibration"
+    wanted = json.dumps(asdict(settings), indent=2)  # type: ignore[call-overload]
+    note = folder / "settings.json"
+    if folder.exists() and (not note.is_file() or note.read_text() != wanted):
+        raise InputError(
+            f"{folder} holds an unfinished calibration of another clip or with other options: "
+            "repeat its command, or remove the folder to start anew."
+        )
+    folder.mkdir(exist_ok=True)
+    note.write_text(wanted)
+    return folder
