@@ -29,6 +29,7 @@ BREATH = SAMPLE_RATE
 
 CONSUMERS: dict[Through, Callable[[Stage], Awaitable[Observed]]] = {
     Through.NULL: inside.null,
+    Through.CAMERA: inside.camera,
     Through.WEBRTC: over_webrtc.webrtc,
     Through.CHROMIUM: chromium.chromium,
 }

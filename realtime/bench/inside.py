@@ -1,10 +1,19 @@
-"""Consumers in our own process: the null sink and the virtual camera, fed by a stand-in for a sound card."""
+"""Consumers in our own process: the device boundary itself, and the virtual camera, fed by a stand-in for a sound card.
+
+Where the system has a virtual camera, OpenCV reads it as a call would. Elsewhere all is real but the driver: a backend
+of pyvirtualcam takes the picture that the driver would be given.
+"""
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from functools import partial
+from threading import Event, Thread
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime import loop
 from realtime.bench.capture import PacedCapture
@@ -14,6 +23,7 @@ from realtime.clock import Clock
 from realtime.media import AudioChunk, Samples, VideoFrame
 from realtime.ports import VideoSink
 from realtime.sinks.null import NullSink
+from realtime.sinks.virtual_camera import VirtualCamera
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +71,78 @@ async def null(stage: Stage) -> Observed:
     captured = await _perform(stage, sink)
     returned = Recording.stamped(np.concatenate(sink.sound), np.array(sink.starts), np.array(sink.times))
     return Observed(sink.witness, captured, returned)
+
+
+async def camera(stage: Stage) -> Observed:
+    """Look at the virtual camera.
+
+    Raises:
+        DeviceError: pyvirtualcam is not installed.
+    """
+    witness = Witness()
+    reader = _Reader(stage, witness)
+    sink = VirtualCamera(announce=reader.begin)
+    pyvirtualcam = importlib.import_module("pyvirtualcam")
+    pyvirtualcam.register_backend(_Driver.NAME, partial(_Driver, stage, witness))
+    try:
+        captured = await _perform(stage, sink)
+    finally:
+        reader.end()
+    return Observed(witness, captured, None)
+
+
+class _Reader:
+    """A program that shows the camera, in a thread."""
+
+    def __init__(self, stage: Stage, witness: Witness) -> None:
+        self._stage = stage
+        self._witness = witness
+        self._ending = Event()
+        self._thread: Thread | None = None
+
+    def begin(self, device: str) -> None:
+        """Read the camera, unless it is our own driver, which needs nobody to look."""
+        if device != _Driver.NAME:
+            self._thread = Thread(target=self._read, args=(device,), name="camera reader")
+            self._thread.start()
+
+    def end(self) -> None:
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _read(self, device: str) -> None:
+        camera = cv2.VideoCapture(device)
+        while not self._ending.is_set():
+            found, picture = camera.read()
+            if found:
+                self._witness.look(np.asarray(picture[:, :, 1], np.uint8), self._stage.clock, self._stage.thumbs)
+        camera.release()
+
+
+class _Driver:
+    """A backend of pyvirtualcam (its interface: `pyvirtualcam.camera.Backend`)."""
+
+    NAME = "benchmark"
+
+    def __init__(self, stage: Stage, witness: Witness, *, width: int, height: int, **options: object) -> None:
+        self._stage = stage
+        self._witness = witness
+        self._size = height, width
+
+    def send(self, frame: NDArray[np.uint8]) -> None:
+        height, width = self._size
+        luma = frame[: height * width].reshape(height, width)
+        self._witness.look(luma, self._stage.clock, self._stage.thumbs)
+
+    def close(self) -> None:
+        pass
+
+    def device(self) -> str:
+        return self.NAME
+
+    def native_fourcc(self) -> None:
+        return None
 
 
 async def _perform(stage: Stage, sink: VideoSink) -> Recording:

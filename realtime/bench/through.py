@@ -7,5 +7,6 @@ class Through(StrEnum):
     """Where the pictures go."""
 
     NULL = "null"
+    CAMERA = "camera"
     WEBRTC = "webrtc"
     CHROMIUM = "chromium"
