@@ -19,8 +19,15 @@ def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["serve.py", "render", "absent.wav", "out.mp4"], "absent.wav"),
         (["serve.py", "render", "models/bundled/hello.wav", "nowhere/out.mp4"], "no folder nowhere"),
         (["serve.py", "render", "models/bundled/hello.wav", "out.mp4", "--puppet", "absent"], "absent is not a puppet"),
-        (["serve.py", "--host", "0.0.0.0"], "for this machine only"),
+        (["serve.py", "--host", "0.0.0.0"], "can be reached from other machines"),
         (["serve.py", "render", "--colour"], "No such option"),
+        (["serve.py", "camera", "--microphone", "no such thing"], "Cannot listen to the microphone 'no such thing'"),
+        (["serve.py", "camera", "--voice", "absent.wav"], "absent.wav does not exist"),
+        (["serve.py", "window", "--voice", "models/bundled/hello.wav", "--record", "no/x.mp4"], "no folder no"),
+        (
+            ["serve.py", "window", "--voice", "models/bundled/hello.wav", "--voice-out", "xyz"],
+            "Cannot play to the output",
+        ),
         (["calibrate.py", "absent.mp4", "--out", "puppets/x"], "--consent"),
         (["calibrate.py", "absent.mp4", "--out", "puppets/x", "--consent", "It is me"], "absent.mp4"),
         (["calibrate.py", "models/bundled/hello.wav", "--out", "puppets/x", "--consent", "It is me"], "hello.wav"),
@@ -59,3 +66,10 @@ def test_a_value_that_cannot_be_is_refused_with_what_was_expected(option: str, v
     assert done.returncode == 2
     assert value in done.stderr
     assert "expected" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [[], ["render"], ["camera"], ["window"], ["devices"], ["bench"]], ids=str)
+def test_every_mode_explains_itself_with_an_example(mode: list[str]):
+    done = command("serve.py", *mode, "--help")
+    assert done.returncode == 0
+    assert f"python serve.py {' '.join(mode)}".strip() in done.stdout
