@@ -97,7 +97,8 @@ class WhipSink:
         except TimeoutError:
             raise InputError(f"{url} did not answer within {ANSWER_S:g} s: is it a WHIP server?") from None
         except aiohttp.ClientError as error:
-            raise InputError(f"{url} cannot be reached: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"{url} cannot be reached: {reason}.") from error
         raise InputError(f"{self._url} redirects again and again: ask for the server's real address.")
 
     def _follow(self, url: str, location: str) -> str:
