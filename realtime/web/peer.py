@@ -110,6 +110,8 @@ class Peer:
             await asyncio.wait_for(self._pc.close(), CLOSE_S)
         except TimeoutError:
             logger.warning("A connection did not close in %d s.", CLOSE_S)
+        except Exception as error:  # noqa: BLE001 - aiortc cannot end what an odd offer has half begun
+            logger.info("A connection was not there to be closed: %r", error)
 
     def _add_tracks(self, voice: str | None) -> None:
         """Offer our tracks. Directions are such that the other side can send us a voice at most."""
