@@ -1,7 +1,7 @@
 """From what a consumer saw to figures: delay, onset, floor, missed deadlines, offset of the sound, drift.
 
 The delay of a moment of the voice runs from when it sounded at the microphone until the consumer sees the first frame
-that shows this moment or a later one. Frame n shows the sample at which its time begins. Moments lie 5 ms apart, so
+that shows this moment or a later one. Frame n shows the sample at which its time begins. Moments lie 1 ms apart, so
 that the wait for the next frame is part of every percentile, and a frame left out makes the moments before it later.
 """
 
@@ -22,8 +22,8 @@ from realtime.clock import samples_before
 from realtime.errors import InputError
 from realtime.media import SAMPLE_RATE, Samples
 
-MOMENT = SAMPLE_RATE // 200
-"""Samples between two moments: 5 ms."""
+MOMENT = SAMPLE_RATE // 1000
+"""Samples between two moments: 1 ms."""
 PAUSE_S, ONSET_S = 0.3, 1.0
 """After at least so long a silence, the voice's first second is its onset."""
 SILENCE = 0.01
