@@ -2,8 +2,11 @@
 
 Frames are shown at even, absolute times: frame n at `n / fps + offset`. The offset is the least that nearly all frames
 can keep. A frame that is a little late is shown at once and moves the offset; one that is very late is left out, so
-that a hiccup costs pictures and not delay. When frames have been early for a while, the offset shrinks. That also
-follows the slow drift between a sound card and the machine's clock.
+that a hiccup costs pictures and not delay. When frames have been early for a while, the offset shrinks.
+
+A sound card's clock and the machine's drift apart, steadily. The offset follows with a slope of its own, learned from
+what the corrections have in common (a controller with a proportional and an integral part), so that the guard against
+jitter is not eaten up on the one side, nor the delay grows on the other.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ WINDOW = 1.0
 """Seconds over which earliness is observed before the offset shrinks."""
 GUARD = 0.004
 """Seconds of earliness that stay, for the scheduler's jitter."""
+LEARNING = 0.02
+"""Share of a window's error that is taken for drift; it is known after a minute."""
+STEEPEST = 500e-6
+"""Drift at most, in seconds a second; sound cards stay below 200e-6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ class Pacer:
         self._fps = fps
         self._tolerance = float(TOLERANCE / fps)
         self._offset: float | None = None
+        self.drift = 0.0
+        """Seconds that the stream falls behind the clock in a second, as far as is known."""
         self._window_end = 0.0
         self._earliest = 0.0
         self._late_since: float | None = None
@@ -51,6 +60,7 @@ class Pacer:
         media = float(number / self._fps)
         if self._offset is None:
             return self._anchor(media, ready)
+        self._offset += self.drift / float(self._fps)
         early = media + self._offset - ready
         if early >= -self._tolerance:
             self._late_since = None
@@ -73,11 +83,16 @@ class Pacer:
         return Show(ready + GUARD)
 
     def _observe(self, early: float, ready: float) -> None:
-        self._earliest = min(self._earliest, max(0.0, early))
+        self._earliest = min(self._earliest, early)
         if ready >= self._window_end:
             assert self._offset is not None
-            excess = max(0.0, self._earliest - GUARD)
-            self._offset -= excess if excess > self._tolerance else excess / 2  # more than a frame is no jitter
+            excess = self._earliest - GUARD
+            if excess > self._tolerance:  # that is neither jitter nor drift
+                self._offset -= excess
+            else:
+                self._offset -= max(-GUARD, excess) / 2
+                self.drift -= LEARNING * max(-GUARD, min(GUARD, excess)) / WINDOW
+                self.drift = max(-STEEPEST, min(STEEPEST, self.drift))
             self._begin_window(ready)
 
     def _begin_window(self, ready: float) -> None:
