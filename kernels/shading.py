@@ -29,7 +29,13 @@ REJECTED = -(2**31)  # x of a vertex that is behind the camera or beyond LIMIT: 
 EMPTY = 2**63 - 1  # key of a pixel without a triangle: 1/depth 0, and its low half is -1
 WIDE = 12  # px; in a wider box it pays to compute where a row begins and ends, rather than to test each pixel
 
-DEFINITION = zlib.crc32(Path(__file__).read_bytes())  # changes with this file; see `cpu.py`
+
+def checksum(name: str) -> int:
+    """Changes with a file of this room; see `cpu.py`."""
+    return zlib.crc32(Path(__file__).with_name(name).read_bytes())
+
+
+DEFINITION = checksum("shading.py")
 
 
 def snap(u: Float, v: Float, depth: Float) -> tuple[Int, Int, Float]:
