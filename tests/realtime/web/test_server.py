@@ -170,6 +170,17 @@ async def test_a_huge_body(client):
     assert (await offer(client, {"type": "offer", "sdp": "v=0" + "x" * 100_000})).status == 413
 
 
+async def test_a_body_that_does_not_come(client, monkeypatch):
+    monkeypatch.setattr(house, "READ_S", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    host = f"Host: 127.0.0.1:{client.port}"
+    writer.write(
+        f"POST /offer HTTP/1.1\r\n{host}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode()
+    )
+    assert b"408" in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "change", ["rubbish", "no voice", "voice not sent", "two voices", "many addresses", "cut", "video only"]
 )
