@@ -1,0 +1,172 @@
+"""Which engine runs a puppet's renderer on this machine: build, check and time those that can run.
+
+The voice network is small and stays in ONNX Runtime on the CPU, whose jitter is the lowest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from export import parity, store
+from export.device import describe
+from export.engine import Device, EngineError, EngineName, Feed, Precision, Recipe, missing
+from export.manifest import fingerprint
+from export.onnxruntime_engine import OnnxRuntimeNetwork
+from export.parity import Figures
+from export.timing import Times, interleaved
+from models.network import Network
+
+Say = Callable[[str], object]
+Record = Callable[[], Sequence[Feed]]
+
+FALLBACK: dict[Device, tuple[EngineName, ...]] = {
+    "cuda": ("tensorrt", "aotinductor", "torch"),
+    "cpu": ("openvino", "onnxruntime"),
+}
+"""Best first; the last needs nothing but its library."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asks for."""
+
+    device: Device = "cpu"
+    engine: EngineName | Literal["auto"] = "auto"
+    precision: Precision | Literal["auto"] = "auto"
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An engine that was tried."""
+
+    recipe: Recipe
+    built: tuple[Network, Figures] | None
+    times: Times | None
+    refused: str | None
+    """Why it cannot be used, or None."""
+
+
+def candidates(wish: Wish) -> list[Recipe]:
+    """Recipes that this machine may be able to run, in the order in which one falls back on the next."""
+    engines = [wish.engine] if wish.engine != "auto" else [name for name in FALLBACK[wish.device] if not missing(name)]
+    return [
+        Recipe(engine, precision, wish.device, wish.threads)
+        for engine in engines
+        for precision in (_precisions(engine, wish.device) if wish.precision == "auto" else [wish.precision])
+    ]
+
+
+def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
+    """The renderer in the engine that was chosen before, or is chosen now.
+
+    What is wrong with a stored engine is said once, and the engine built anew; if that fails, the next one is taken.
+
+    Args:
+        onnx: renderer.onnx of a puppet.
+        wish: what the user asks for.
+        record: gives recorded inputs, if they are needed.
+        say: tells the user a sentence.
+
+    Raises:
+        EngineError: no engine can run the network.
+    """
+    chosen = recall(onnx, wish)
+    if chosen:
+        try:
+            return store.load(onnx, chosen)
+        except EngineError as error:
+            say(f"{error} It is built anew.")
+    else:
+        say("Choosing the fastest engine for this machine: once, a few seconds.")
+    tried = compare(onnx, wish, record())
+    best = keep(onnx, wish, tried)
+    if best is None and wish.engine != "auto":
+        chain = FALLBACK[wish.device]
+        following = chain[chain.index(wish.engine) + 1 :] if wish.engine in chain else chain
+        reasons = " ".join(candidate.refused or "" for candidate in tried)
+        for engine in following:
+            say(f"{reasons} Falling back on {engine}.")
+            return renderer(onnx, Wish(wish.device, engine, "auto", wish.threads), record, say)
+    if best is None or best.built is None:
+        raise EngineError(" ".join(candidate.refused or "" for candidate in tried) or f"No engine for {wish.device}.")
+    return best.built[0]
+
+
+def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed]) -> list[Candidate]:
+    """Build every candidate, check it, and time those that pass, all in one run."""
+    reference = list(parity.run(OnnxRuntimeNetwork(onnx, wish.threads), feeds))
+    built: dict[Recipe, tuple[Network, Figures]] = {}
+    refused: dict[Recipe, str] = {}
+    for recipe in candidates(wish):
+        try:
+            built[recipe] = store.build(onnx, recipe, feeds, reference)
+        except EngineError as error:
+            refused[recipe] = str(error)
+    networks = {str(recipe): network for recipe, (network, _) in built.items()}
+    calls = {name: _caller(network, feeds[0]) for name, network in networks.items()}
+    times = interleaved(calls) if calls else {}
+    return [
+        Candidate(recipe, built.get(recipe), times.get(str(recipe)), refused.get(recipe)) for recipe in candidates(wish)
+    ]
+
+
+def keep(onnx: Path, wish: Wish, tried: Sequence[Candidate]) -> Candidate | None:
+    """Remember the fastest that passed; None if none did."""
+    passed = [candidate for candidate in tried if candidate.times]
+    if not passed:
+        return None
+    best = min(passed, key=lambda candidate: candidate.times.p50 if candidate.times else 0.0)
+    path = _note(onnx, wish)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    note = {
+        "recipe": asdict(best.recipe),
+        "device": describe(wish.device),
+        "times_ms": asdict(best.times or Times(0, 0, 0)),
+    }
+    temporary.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+    return best
+
+
+def recall(onnx: Path, wish: Wish) -> Recipe | None:
+    """What was chosen before for this wish on this device, or None."""
+    try:
+        note = json.loads(_note(onnx, wish).read_text(encoding="utf-8"))
+        return Recipe(**note["recipe"]) if note["device"] == describe(wish.device) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _note(onnx: Path, wish: Wish) -> Path:
+    name = f"{wish.device}-{wish.engine}-{wish.precision}-{wish.threads}.json"
+    return store.root() / fingerprint(onnx)[:16] / name
+
+
+def _precisions(engine: EngineName, device: Device) -> list[Precision]:
+    if device == "cuda":
+        return ["fp16"]
+    if engine != "openvino":
+        return ["fp32"]
+    from export.openvino_engine import native_precision
+
+    found: list[Precision] = ["fp32"] if native_precision() == "fp32" else [native_precision(), "fp32"]
+    return found if missing_int8() else ["int8", *found]
+
+
+def missing_int8() -> bool:
+    """Whether the extra for int8 is not installed."""
+    from importlib.util import find_spec
+
+    return find_spec("nncf") is None
+
+
+def _caller(network: Network, feed: Feed) -> Callable[[], object]:
+    whole = {**feed, **network.initial_state()}
+    return lambda: network(whole)
