@@ -114,6 +114,7 @@ class ExpressionNet(nn.Module):
     part: Tensor
     bends: Tensor
     slopes: Tensor
+    shut: Tensor
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -134,6 +135,8 @@ class ExpressionNet(nn.Module):
         """Openings at which the curve from predicted to shown opening bends; the first is the closed mouth."""
         self.register_buffer("slopes", torch.eye(BENDS)[0])
         """By how much its slope changes there."""
+        self.register_buffer("shut", torch.zeros(len(DIAL), size.members * size.channels))
+        """Trunk -> log odds that the lips meet. Already in `head`; kept so that adaptation can mix it in again."""
 
     @staticmethod
     def look_ahead(index: int) -> int:

@@ -11,12 +11,16 @@ from torch import Tensor, nn
 
 from models.audio_encoder import FEATURES, State
 
-CHANNELS = 24
+CHANNELS = 32
 KERNEL = 5
 DILATIONS = (1, 4, 12, 24)
 """Of the convolutions; together they hear 1.6 s: longer than the pauses in speech."""
-HOLD = 10
-"""Hops over which the verdict is averaged: it must not flicker."""
+ATTACK = 4
+"""Hops over which the verdict is averaged: a click does not open."""
+HOLD = 12
+"""Hops for which the strongest verdict holds: the gate must not flicker, and opens faster than it shuts."""
+DOUBT = 4.0
+"""Log odds against speech in a past of which nothing was heard."""
 
 
 class SpeechGate(nn.Module):
@@ -29,8 +33,10 @@ class SpeechGate(nn.Module):
             nn.Conv1d(width, CHANNELS, KERNEL, dilation=d) for width, d in zip(widths, DILATIONS, strict=True)
         )
         self.verdict = nn.Conv1d(CHANNELS, look_aheads, 1)
+        assert self.verdict.bias is not None
+        nn.init.constant_(self.verdict.bias, 2 * DOUBT)  # open until it has learned to doubt
         self.shapes = [(width, (KERNEL - 1) * d) for width, d in zip(widths, DILATIONS, strict=True)]
-        self.shapes.append((look_aheads, HOLD - 1))
+        self.shapes.append((look_aheads, ATTACK + HOLD - 2))
 
     def initial_state(self, batch: int) -> State:
         """Memory of a stream that has heard nothing."""
@@ -45,13 +51,14 @@ class SpeechGate(nn.Module):
             x = nn.functional.silu(layer(heard))
         last = f"gate{len(self.layers)}"
         heard = torch.cat([state[last], self.verdict(x)], 2)
-        after[last] = heard[:, :, heard.shape[2] - HOLD + 1 :]
-        return nn.functional.avg_pool1d(heard, HOLD, 1), after
+        after[last] = heard[:, :, heard.shape[2] - ATTACK - HOLD + 2 :]
+        held = nn.functional.max_pool1d(nn.functional.avg_pool1d(heard, ATTACK, 1), HOLD, 1)
+        return held - DOUBT, after
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D 1 T"], State]:
-        """The factor: fully open from even odds on, shut below about 1 to 7.
+        """The factor: fully open from odds of about 3 to 1 on, shut below 1 to 3.
 
         It must not waver within speech, since it scales the whole distance from the mouth at rest.
         """
         logits, after = self.logits(x, state)
-        return (1 + logits / 2).clamp(0.0, 1.0)[:, :, None], after
+        return ((1 + logits) / 2).clamp(0.0, 1.0)[:, :, None], after

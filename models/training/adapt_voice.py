@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
 from models.audio_encoder import PRESENCE
@@ -42,7 +42,9 @@ class Config:
     """Least and largest factor that is taken for it."""
     penalty: float | None = 3.0
     """Of the ridge correction. None: the puppet is for any voice, so only the size of the motion is learned."""
-    widest: float = 0.8
+    sharpness: float = 0.5
+    """Spread of the log odds that the lips meet, as a share of that of the opening they are mixed into."""
+    widest: float = 0.7
     """How far the shown mouth opens beyond its usual opening, as a share of how far the person's does."""
     slack: float = 0.01
     """By how much an adaptation may correlate less on held-out blocks, since in the end it learns from all."""
@@ -109,7 +111,7 @@ def adapt(
     fit = PersonFit(person, net, config.blocks)
     plain, learned = (_Choice.of(person, fit, penalty, config) for penalty in (None, config.penalty))
     best = learned if learned.agreement() >= plain.agreement() - config.slack else plain
-    new = fit.folded(best.penalty)
+    new = fit.folded(best.penalty, best.dips)
     goal = np.stack([person.mean(d) for d in DIALS])
     amplify(new, np.array(best.gains), hear(new, clip.sound).speech_mean(), goal)
     new.gap.copy_(torch.from_numpy(gap))
@@ -132,13 +134,15 @@ class _Choice:
 
     penalty: float | None
     """None: nothing but the size of the motion is learned."""
+    dips: Float64[NDArray[np.float64], " D"]
+    """Factors on the log odds that the lips meet."""
     gains: list[float]
     curve: Curve
     scores: list[Score]
 
     @classmethod
     def of(cls, person: Person, fit: PersonFit, penalty: float | None, config: Config) -> _Choice:
-        components = fit.held_out(penalty)
+        components, dips = fit.held_out(penalty, config.sharpness)
         means = person.heard.mean(components) @ person.gap
         gains, openings = [], []
         for d in DIALS:
@@ -154,7 +158,7 @@ class _Choice:
         counts = person.counts(JUDGED)
         true = (person.shown(JUDGED) @ person.gap)[counts]
         curve = Curve.between(openings[JUDGED][counts], true, config.widest)
-        return cls(penalty, gains, curve, [person.score(curve(openings[d]), d) for d in DIALS])
+        return cls(penalty, dips, gains, curve, [person.score(curve(openings[d]), d) for d in DIALS])
 
     def agreement(self) -> float:
         """Mean correlation over the look-aheads that hear something ahead."""

@@ -25,6 +25,8 @@ CLOSING = 20
 """Hops that a mouth may take to close after the last sound."""
 PAUSE = 40
 """Hops without a sound that still belong to speech."""
+ONSET = 4
+"""Hops before the first sound in which the mouth may already move."""
 BEGINNING_SHARE = 0.25
 """Of the pieces, those from the beginning of a stream, where nothing was heard before."""
 WARM = 40
@@ -84,7 +86,8 @@ def spoken_streams(
     view = decibels(clip.sound, encoder)
     presence = encoder.features(torch.from_numpy(view)[None])[0, -1].numpy()
     loud = np.append(presence[:1], presence) > LOUD * PRESENCE
-    near = np.convolve(loud, np.ones(2 * PAUSE + 1), "same") > 0.5
+    # A pause belongs to the speech before it; whether speech is to come nobody can hear.
+    near = np.convolve(loud, np.r_[np.zeros(PAUSE - ONSET), np.ones(PAUSE + ONSET + 1)], "same") > 0.5
     speaks = np.where(near, 1, np.nan).astype(np.float32)
     streams = [Stream(view, target, clip.valid, speaks, clip.visemes)]
     for _ in range(copies):

@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from models.training.expression_data import Recording
 
+GRID = (
+    "bbaf2n", "bbas2p", "bbbf7s", "bbbs5s", "bbifzp", "bbir9a", "bbwgzn", "bgaa6n", "bgaa9a", "bgan4n", "bgan7a",
+    "bgbb1s", "bgbbzn", "bgbn8n", "bgbozp", "bgia2n", "bgia5a", "bwbt8p", "lgbs8p", "lwbs1s", "pbiizn", "pbivzp",
+    "pbwj5a", "pbwxzn", "pgak5a", "pgbe4p", "prap7a", "prbqzp", "pric5a", "prwq5a", "pwbd9a", "pwbq7a", "pwip9a",
+    "pwwrzp", "sbbn9a", "sbig4n", "sbit2n", "sbwh6n", "sbwu4n", "sgai6n",
+)  # fmt: skip
+"""Short sentences of one speaker of the GRID corpus."""
+
 RECORDINGS = (
     Recording("Obama_clip1_synced", "obama", 0.052),
     Recording("Obama_clip2_synced", "obama", -0.016),
@@ -32,6 +40,7 @@ RECORDINGS = (
     Recording("videoretalking_face2", "retalking2", -0.008),
     Recording("videoretalking_face4", "retalking4", 0.059),
     Recording("videoretalking_face5", "retalking5", 0.076),
+    *(Recording(stem, "grid_s1", 0.045) for stem in GRID),
 )
 
 KEPT_OUT = (

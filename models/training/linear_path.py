@@ -80,6 +80,8 @@ class Heard:
     components: Float32[NDArray[np.float32], "D R T"]
     """Gated."""
     gate: Float32[NDArray[np.float32], "D T"]
+    odds: Float32[NDArray[np.float32], "D T"]
+    """Log odds that the lips meet, but for a constant; gated."""
 
     @property
     def loud(self) -> Bool[NDArray[np.bool_], " T"]:
@@ -101,7 +103,9 @@ def hear(net: ExpressionNet, sound: Float32[NDArray[np.float32], " samples"]) ->
     with torch.inference_mode():
         features, _ = net.encoder(whole, net.encoder.initial_state())
         components, gate, _ = net.components(features, net.initial_state())
-    return Heard(features[0].numpy(), (components * gate)[0].numpy(), gate[0, :, 0].numpy())
+        trunk, _ = net.trunk(features, net.trunk.initial_state(1))
+        odds = net.shut @ trunk * gate[:, :, 0]
+    return Heard(features[0].numpy(), (components * gate)[0].numpy(), gate[0, :, 0].numpy(), odds[0].numpy())
 
 
 def amplify(

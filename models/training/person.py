@@ -72,6 +72,7 @@ class PersonFit:
 
     def __init__(self, person: Person, net: ExpressionNet, blocks: int) -> None:
         self._person, self._net = person, net
+        self._part = net.part.double().numpy() / (net.part.double().numpy() @ person.gap)
         count = person.heard.features.shape[1]
         edges = np.linspace(0, count, blocks + 1).astype(int)
         self._blocks = [np.arange(a, b) for a, b in pairwise(edges)]
@@ -102,19 +103,37 @@ class PersonFit:
         heard = windows(person.heard.features, DELAYS[d], self._net.size.past) * person.heard.gate[d][:, None]
         return np.concatenate([own, heard], 1), target - scale * own, counts
 
-    def held_out(self, penalty: float | None) -> Float64[NDArray[np.float64], "D R T"]:
-        """Each block as predicted from the others; without a penalty only the size is fitted."""
+    def held_out(
+        self, penalty: float | None, sharpness: float
+    ) -> tuple[Float64[NDArray[np.float64], "D R T"], Float64[NDArray[np.float64], " D"]]:
+        """Each block as predicted from the others; without a penalty only the size is fitted.
+
+        A correction by squared error blurs the closures, so the log odds that the lips meet are mixed in once more.
+
+        Args:
+            penalty: of the ridge correction.
+            sharpness: spread of what is mixed in as a share of that of the opening.
+
+        Returns:
+            Components, and the factors on the log odds that belong to them.
+        """
         scale = self._size if penalty is None else self._scale
         out = np.stack([s * u for s, u in zip(scale, self._person.heard.components, strict=True)]).astype(np.float64)
+        dips = np.zeros(len(DIAL))
         if penalty is not None:
             for d in DIALS:
                 for block, part in zip(self._blocks, self._parts[d], strict=True):
                     weights = self._whole[d].without(part).solve(penalty)
                     out[d][:, block] += (self._inputs[d][block] @ weights).T
-        return out
+                spoken = self._person.counts(d) & self._person.heard.loud
+                odds = self._person.heard.odds[d]
+                opening = self._person.gap @ out[d]
+                dips[d] = sharpness * opening[spoken].std() / max(float(odds[spoken].std()), 1e-9)
+                out[d] -= np.outer(self._part, dips[d] * odds)
+        return out, dips
 
-    def folded(self, penalty: float | None) -> ExpressionNet:
-        """A copy of the network with the correction in its weights."""
+    def folded(self, penalty: float | None, dips: Float64[NDArray[np.float64], " D"]) -> ExpressionNet:
+        """A copy of the network with the correction in its weights; see `held_out`."""
         net, size = copy.deepcopy(self._net), self._net.size
         with torch.no_grad():
             for d in DIALS:
@@ -129,6 +148,8 @@ class PersonFit:
                 net.head.weight[rows] = torch.einsum("ij,jck->ick", mix, net.head.weight[rows])
                 net.linear.taps.weight[rows] = torch.einsum("ij,jck->ick", mix, net.linear.taps.weight[rows])
                 net.linear.taps.weight[rows] += torch.from_numpy(extra)
+                lower = torch.from_numpy(self._part * dips[d]).float()
+                net.head.weight[rows, :, 0] -= torch.outer(lower, net.shut[d])
         return net
 
 

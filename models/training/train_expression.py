@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from models.audio_encoder import AudioEncoder
 from models.expression_net import DIAL, ExpressionNet, Size
 from models.face_model import FaceModel
+from models.training.closed_lips import sharpen_closures
 from models.training.expression_data import Clip, decibels, load_clip, load_voice, sound_files, spectrum
 from models.training.expression_ensemble import Ensemble, lip_loss, viseme_loss
 from models.training.expression_pieces import (
@@ -54,8 +55,8 @@ class Config:
     """Of the pieces, those from voices without a face; they teach visemes only."""
     idle_share: float = 0.1
     """Of the pieces, those in which nobody speaks. The others are recordings of people."""
-    idle_streams: int = 300
-    gate_steps: int = 1500
+    idle_streams: int = 500
+    gate_steps: int = 3000
     noisy_copies: int = 1
     """Of each voice, beside the clean one, with noise and room."""
     learning_rate: float = 2e-3
@@ -71,7 +72,9 @@ class Config:
     """Of that path in the average with the trained network."""
     least_seconds: float = 20.0
     """Of speech that give a person full weight."""
-    gain: float = 1.6
+    sharpness: float = 0.5
+    """Spread of the log odds that the lips meet, as a share of that of the predicted opening they are mixed into."""
+    gain: float = 1.8
     """On the motion about the mean face of speech: a predictor by squared error moves about half as far as people."""
     members: int = 2
     channels: int = 64
@@ -113,10 +116,12 @@ def train(clips: Sequence[Clip], voices: Sequence[Clip], metric: LipMetric, conf
         config.batch,
     )
     print(f"speech gate: cross entropy {gate_error:.4f}", flush=True)
-    ridge = fit_ridge([clean for clean, *_ in spoken.choices], weights, net.encoder, net.size, config.ridge)
+    clean = [stream for stream, *_ in spoken.choices]
+    ridge = fit_ridge(clean, weights, net.encoder, net.size, config.ridge)
     ensemble = Ensemble(net.size, config.dropout)
     _optimise(ensemble, Sampler([spoken, heard, idle], config.hops, config.seed), net, config)
     ensemble.fold(net, ridge, config.ridge_share)
+    sharpen_closures(net, clean, weights, config.sharpness)
     means = [hear(net, clip.sound).speech_mean() * weight for clip, weight in zip(clips, weights, strict=True)]
     mean = np.sum(means, 0) / sum(weights)
     amplify(net, np.full(len(DIAL), config.gain), mean, mean)
@@ -219,8 +224,10 @@ def main() -> None:
     net.save(options.out / "expression.safetensors")
     strangers = [clip for clip in clips if clip.recording.person in options.leave_out]
     strangers += [load_clip(recording, options.fits, options.clips) for recording in KEPT_OUT]
+    left_out = [*options.leave_out, *sorted({recording.person for recording in KEPT_OUT})]
     table = {"learned": report(net, learned, metric), "strangers": report(net, strangers, metric)}
-    (options.out / "report.json").write_text(json.dumps({"config": asdict(config), **table}, indent=1) + "\n")
+    whole = {"config": asdict(config), "left_out": left_out, **table}
+    (options.out / "report.json").write_text(json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":

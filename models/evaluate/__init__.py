@@ -1,0 +1,1 @@
+"""Yardsticks for the trained networks: `python -m models.evaluate voice --help`."""
