@@ -7,7 +7,8 @@ from fakes import FlushedSource, ListSink, ListSource, LoudnessAnimator, voice
 from virtual_time import VirtualClock, run_virtually
 
 from realtime.errors import InputError, SinkLost
-from realtime.loop import CARRIED_SOUND, run
+from realtime.hand_over import CARRIED_SOUND
+from realtime.loop import run
 from realtime.telemetry import Telemetry
 
 
