@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from realtime.bench import chromium, inside, over_webrtc
+from realtime.bench import chromium, inside, mouth, over_webrtc
 from realtime.bench.figures import Outcome, Series, figures
 from realtime.bench.inside import Observed, Stage
 from realtime.bench.machine import machine
@@ -42,6 +44,7 @@ async def measure(
     voice: Samples,
     through: Through,
     clock: Clock,
+    clicks: NDArray[np.int64] | None = None,
 ) -> tuple[dict[str, Any], Series]:
     """Let the puppet speak a voice and measure the delay; see `realtime.bench.figures`.
 
@@ -52,32 +55,38 @@ async def measure(
         voice: as long as the run shall be.
         through: where the pictures go.
         clock: of the run.
+        clicks: where vowels begin, if the voice is made of them (`realtime.bench.mouth.clicks_and_vowels`). Then the
+            stand-in does not take turns, and the frames are found that open the mouth.
 
     Raises:
         InputError: the consumer cannot be used, or saw nothing.
     """
-    plan = Plan.spread_over(len(voice) / SAMPLE_RATE, real.fps)
+    seconds = Fraction(len(voice), SAMPLE_RATE)
+    plan = Plan.spread_over(seconds, real.fps) if clicks is None else Plan(real.fps, seconds + 1, Fraction(0))
     rehearsal = Rehearsal(real, floor, plan, telemetry)
     load = machine()
     before = _cpu()
-    observed = await CONSUMERS[through](Stage(rehearsal, voice, telemetry, clock, thumbs=False))
+    observed = await CONSUMERS[through](Stage(rehearsal, voice, telemetry, clock, thumbs=clicks is not None))
+    heard = np.concatenate(rehearsal.heard)
     outcome = Outcome(
         plan,
         real.look_ahead,
         observed.witness,
-        np.concatenate(rehearsal.heard),
+        heard,
         observed.captured,
         observed.returned,
         telemetry,
         _cpu() - before,
     )
     measured, series = figures(outcome, through.value)
+    if clicks is not None:
+        measured["acoustic_ms"] = mouth.acoustic(real, observed, heard, voice, clicks)
     about = {
         "machine": load,
         "size": f"{real.width}x{real.height}",
         "fps": float(real.fps),
         "through": through.value,
-        "seconds": round(len(voice) / SAMPLE_RATE, 1),
+        "seconds": round(float(seconds), 1),
     }
     return about | measured, series
 

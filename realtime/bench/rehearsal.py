@@ -40,9 +40,9 @@ class Plan:
     """Seconds after each change that count for neither: the pacer finds its offset anew."""
 
     @classmethod
-    def spread_over(cls, seconds: float, fps: Fraction) -> Plan:
+    def spread_over(cls, seconds: Fraction, fps: Fraction) -> Plan:
         """The usual plan, or a shorter one if it would not fit into `seconds`."""
-        scale = min(Fraction(1), Fraction(seconds) / 30)
+        scale = min(Fraction(1), seconds / 30)
         return cls(fps, 20 * scale, 10 * scale, 4 * scale)
 
     def stand_in(self, number: int) -> bool:

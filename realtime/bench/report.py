@@ -20,6 +20,10 @@ ROWS = {
     "frame_ms": "computing a frame",
     "offset_ms": "sound after picture",
 }
+ACOUSTIC = {
+    "delay": "vowel to open mouth",
+    "mouth_after_sound_in_media_time": "mouth after vowel, in media time",
+}
 FIGURES = {"missed": "share of frames missed", "drift_ms_per_h": "drift (ms/h)", "cpu_cores": "processor cores used"}
 
 
@@ -33,6 +37,9 @@ def table(result: Mapping[str, Any]) -> Table:
     for key, name in ROWS.items():
         if result[key]:
             grid.add_row(name, *[f"{result[key][percentile]:.1f}" for percentile in PERCENTILES])
+    if "acoustic_ms" in result:
+        for key, name in ACOUSTIC.items():
+            grid.add_row(name, *[f"{result['acoustic_ms'][key][percentile]:.1f}" for percentile in PERCENTILES])
     grid.add_section()
     for name, stage in result["stages_ms"].items():
         grid.add_row(f"  {name}", *[f"{stage[percentile]:.1f}" for percentile in PERCENTILES])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ THUMB = 48
 """Width and height of the small pictures by which the mouth is watched, px."""
 
 
+Times = TypeVar("Times", float, NDArray[np.float64])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """Sound with the time at which it sounded: sample i at `origin + i * seconds_per_sample`."""
@@ -27,7 +30,7 @@ class Recording:
     """s"""
     seconds_per_sample: float = 1 / SAMPLE_RATE
 
-    def time(self, sample: NDArray[np.float64]) -> NDArray[np.float64]:
+    def time(self, sample: Times) -> Times:
         """When samples sounded (s); they may lie between two."""
         return self.origin + sample * self.seconds_per_sample
 

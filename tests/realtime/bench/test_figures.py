@@ -1,49 +1,15 @@
 """Figures from made-up runs whose delays are known."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from fakes import voice
+from made_up_runs import ORIGIN, PLAN, outcome
 
-from realtime.bench.figures import Outcome, figures
-from realtime.bench.rehearsal import Phase, PhasedTelemetry, Plan
+from realtime.bench.figures import figures
+from realtime.bench.rehearsal import Phase
 from realtime.bench.witness import Recording, Witness
 from realtime.errors import InputError
 from realtime.media import SAMPLE_RATE
-
-FPS = Fraction(25)
-ORIGIN = 1000.0
-PLAN = Plan(FPS, Fraction(6), Fraction(3), Fraction(1))
-
-
-class StoppedClock:
-    def now(self):
-        return 0.0
-
-
-def outcome(seconds=18, work=0.012, floor_work=0.002, look_ahead=0, heard_from=0, **changes):
-    """Every frame is seen `work` s after all that it needs has sounded."""
-    sound = voice(seconds)
-    witness = Witness()
-    telemetry = PhasedTelemetry(StoppedClock())
-    for number in range(int(seconds * FPS) - 25):
-        own = floor_work if PLAN.stand_in(number) else work
-        telemetry.phase = PLAN.phase(number)
-        telemetry.record("animate", own)
-        telemetry.record("frame", own)
-        witness.see(number, ORIGIN + heard_from / SAMPLE_RATE + (number + 1) / 25 + look_ahead / SAMPLE_RATE + own)
-    parts = {
-        "plan": PLAN,
-        "look_ahead": look_ahead,
-        "witness": witness,
-        "heard": sound[heard_from:],
-        "captured": Recording(sound, ORIGIN),
-        "returned": None,
-        "telemetry": telemetry,
-        "cpu_s": 8.0,
-    }
-    return Outcome(**parts | changes)
 
 
 def test_the_delay_is_look_ahead_and_wait_for_the_frame_and_work():

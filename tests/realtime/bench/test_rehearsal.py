@@ -41,7 +41,7 @@ def test_the_plan_alternates_and_counts_only_what_has_settled():
 
 @pytest.mark.parametrize("seconds", [6, 20, 600])
 def test_every_run_has_frames_of_both(seconds):
-    plan = Plan.spread_over(seconds, FPS)
+    plan = Plan.spread_over(Fraction(seconds), FPS)
     phases = [plan.phase(number) for number in range(seconds * 25)]
     assert phases.count(Phase.REAL) > seconds * 25 / 3
     assert phases.count(Phase.FLOOR) > seconds * 25 / 8

@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from made_up_runs import outcome
 from rich.console import Console
-from test_figures import outcome
 
 from realtime.bench import plot, report
 from realtime.bench.figures import figures
