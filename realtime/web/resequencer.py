@@ -1,4 +1,4 @@
-"""Puts the packets of a voice back in order, and waits for a missing one no longer than it takes two others to come."""
+"""Puts the packets of a voice back in order; waits for a missing one only as long as this network makes them late."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Generic, TypeVar
 
 P = TypeVar("P")
 
-HOLD = 2
-"""Packets held back at most while an earlier one is missing: 20 ms with packets of 10 ms."""
+LEAST_HOLD, MOST_HOLD = 2, 8
+"""Packets held back at most while an earlier one is missing: 20 to 80 ms with packets of 10 ms."""
+CALM = 500
+"""Packets after which the network is trusted a little more: 5 s with packets of 10 ms."""
 CYCLE = 1 << 16
 """RTP's sequence numbers (RFC 3550) start again here."""
 RESTART = 100
@@ -16,12 +18,17 @@ RESTART = 100
 
 
 class Resequencer(Generic[P]):
-    """In order, packets pass at once. A gap holds at most `HOLD` of them, then it is given up. No waiting, no clock."""
+    """In order, packets pass at once. A gap holds some of them, then it is given up. No waiting, no clock.
+
+    How many is learned: a packet that comes after its gap was given up says how many it would have taken.
+    """
 
     def __init__(self) -> None:
         self.late = 0
         """Packets thrown away because they came twice, or after their gap was given up."""
         self._next: int | None = None
+        self._hold = LEAST_HOLD
+        self._calm = 0
         self._held: dict[int, P] = {}
 
     def push(self, number: int, packet: P) -> list[P]:
@@ -29,13 +36,22 @@ class Resequencer(Generic[P]):
         if self._next is None or RESTART < self._behind(number) <= CYCLE // 2:
             self._next = number
             self._held.clear()
+        self._calm += 1
+        if self._calm >= CALM:
+            self._set_hold(self._hold - 1)
         if self._behind(number) <= RESTART or number in self._held:
             self.late += 1
+            if number not in self._held:
+                self._set_hold(max(self._hold, self._behind(number) + len(self._held)))
             return []
         self._held[number] = packet
-        if len(self._held) > HOLD:
+        if len(self._held) > self._hold:
             self._next = max(self._held, key=self._behind)
         return list(self._ready())
+
+    def _set_hold(self, hold: int) -> None:
+        self._hold = max(LEAST_HOLD, min(MOST_HOLD, hold))
+        self._calm = 0
 
     def _behind(self, number: int) -> int:
         """How far a number lies before the next one expected, from 1 to CYCLE (the next one itself)."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.web.resequencer import CYCLE, HOLD, Resequencer
+from realtime.web.resequencer import CALM, CYCLE, LEAST_HOLD, MOST_HOLD, Resequencer
 
 
 def play(numbers):
@@ -40,6 +40,29 @@ def test_a_sender_that_begins_anew_is_heard():
     assert play([5000, 5001, 17, 18])[1] == [[5000], [5001], [17], [18]]
 
 
+def play_late(line, first, count, late):
+    """Packets of which every tenth comes `late` packets late; returns how many passed."""
+    order = sorted(range(first, first + count), key=lambda number: number + (late + 0.5) * (number % 10 == 5))
+    return sum(len(line.push(number % CYCLE, number)) for number in order)
+
+
+def test_it_learns_how_late_packets_come_and_forgets():
+    line = Resequencer()
+    play_late(line, 0, 50, 5)
+    lost_at_first = line.late
+    assert 1 <= lost_at_first <= 2
+    play_late(line, 50, 1000, 5)
+    assert line.late <= lost_at_first + 2  # of a hundred: now and then it tries with less
+    play_late(line, 1050, MOST_HOLD * CALM, 0)
+    assert line._hold == LEAST_HOLD
+
+
+def test_it_learns_no_more_than_it_may():
+    line = Resequencer()
+    play_late(line, 0, 1000, 30)
+    assert line._hold == MOST_HOLD
+
+
 @given(st.integers(0, CYCLE - 1), st.floats(0, 0.3, allow_subnormal=False), st.integers(0, 1000))
 def test_never_out_of_order_and_never_more_held_than_allowed(first, loss, seed):
     chance = random.Random(seed)
@@ -49,5 +72,5 @@ def test_never_out_of_order_and_never_more_held_than_allowed(first, loss, seed):
     line, out = play(numbers)
     released = [number for group in out for number in group]
     assert released == sorted(set(released))
-    assert len(line._held) <= HOLD
+    assert len(line._held) <= MOST_HOLD
     assert len(released) + line.late + len(line._held) == len(numbers)
