@@ -83,6 +83,9 @@ class Kind(StrEnum):
     """Which neural renderer."""
 
     standard = "standard"
+    small = "small"
+    masked = "masked"
+    textured = "textured"
     unet256 = "unet256"
 
 

@@ -4,14 +4,15 @@ Letters: B batch, H W C picture. Pictures are uint8 [B, H, W, C] on both sides, 
 an exported network takes and gives what the live path holds. H and W are multiples of 16 (of 256 for the U-Net).
 
     renderer = build("standard")
-    rgb, alpha = renderer(face, photo, mask)     # as the engine runs it
-    rgb = renderer.trunk(pack(face, photo, mask))  # as training sees it: float, channels first, unclipped
+    rgb, alpha = renderer(face, photo, mask)       # as the engine runs it
+    drawn, alpha = renderer.draw(face, photo, mask)  # as training sees it: float, channels first, unclipped
 """
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,27 +23,84 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.feature_texture import FeatureTexture
 from models.renderer_format import CHANNELS
+from models.trunks import ShuffleNet, UNet256
 
-Kind = Literal["standard", "unet256"]
+Kind = Literal["standard", "small", "masked", "textured", "recurrent", "unet256"]
 INPUTS = CHANNELS + 3 + 1
-Pictures = UInt8[Tensor, "B H W _"]
+Face = UInt8[Tensor, "B H W 6"]
+Photo = UInt8[Tensor, "B H W 3"]
+Mask = UInt8[Tensor, "B H W 1"]
+Colours = Float[Tensor, "B 3 H W"]
+Share = Float[Tensor, "B 1 H W"]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What sets one kind of renderer apart."""
+
+    widths: tuple[int, int, int] = (64, 96, 160)
+    """Channels at a quarter, an eighth and a sixteenth of the resolution."""
+    texture: int = 0
+    """Channels of the person's feature texture; 0: none."""
+    masked: bool = False
+    """Whether the blend mask is learned, or the hole with a soft edge."""
+    recurrent: bool = False
+    """Whether it sees its own picture before, to be steadier."""
+
+
+DESIGNS: dict[Kind, Design] = {
+    "standard": Design(),
+    "small": Design(widths=(32, 56, 96)),
+    "masked": Design(masked=True),
+    "textured": Design(texture=8),
+    "recurrent": Design(recurrent=True),
+    "unet256": Design(),
+}
 
 
 class Renderer(nn.Module):
-    """A trunk between bytes and bytes. The blend mask is the hole with a soft inner edge."""
+    """A trunk between bytes and bytes."""
 
-    def __init__(self, kind: Kind, trunk: nn.Module) -> None:
+    def __init__(self, kind: Kind) -> None:
         super().__init__()
+        design = DESIGNS[kind]
         self.kind = kind
-        self.trunk = trunk
+        self.design = design
+        self.texture = FeatureTexture(design.texture) if design.texture else None
+        inputs = INPUTS + design.texture + 3 * design.recurrent
+        self.trunk = UNet256(inputs) if kind == "unet256" else ShuffleNet(inputs, 3 + design.masked, design.widths)
 
     def forward(
-        self, face: UInt8[Tensor, "B H W 6"], photo: UInt8[Tensor, "B H W 3"], mask: UInt8[Tensor, "B H W 1"]
-    ) -> tuple[UInt8[Tensor, "B H W 3"], UInt8[Tensor, "B H W 1"]]:
-        """The picture, of which only the hole is meant to be used, and how much of it to take: 255 all, 0 none."""
-        rgb = self.trunk(pack(face, photo, mask))
-        return _to_bytes(rgb), _to_bytes(blend(mask.permute(0, 3, 1, 2).float() / 255))
+        self, face: Face, photo: Photo, mask: Mask, previous: Photo | None = None
+    ) -> tuple[Photo, Mask] | tuple[Photo, Mask, Photo]:
+        """The picture, of which only the hole is meant to be used, and how much of it to take: 255 all, 0 none.
+
+        A recurrent renderer takes `previous`, what it gave as its third output for the frame before, or zeros.
+        """
+        drawn, alpha = self.draw(face, photo, mask, previous)
+        rgb, share = to_bytes(drawn), to_bytes(alpha)
+        return (rgb, share, self.remembered(rgb, mask)) if self.design.recurrent else (rgb, share)
+
+    def draw(self, face: Face, photo: Photo, mask: Mask, previous: Photo | None = None) -> tuple[Colours, Share]:
+        """Colours 0..1, unclipped, and the blend mask 0..1."""
+        channels = [pack(face, photo, mask)]
+        if self.texture is not None:
+            channels.append(self.texture(face))
+        if self.design.recurrent:
+            before = torch.zeros_like(photo) if previous is None else previous
+            channels.append(before.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        out = self.trunk(torch.cat(channels, dim=1))
+        alpha = blend(mask.permute(0, 3, 1, 2).float() / 255)
+        if self.design.masked:  # at first nearly the hole's; 0.5 is what the trunk gives for nothing
+            alpha = alpha * torch.sigmoid(8 * (out[:, 3:] - 0.5) + 3)
+        return out[:, :3], alpha
+
+    @staticmethod
+    def remembered(rgb: Photo, mask: Mask) -> Photo:
+        """What a recurrent renderer sees of its last picture: the hole."""
+        return torch.where(mask > 0, rgb, torch.zeros_like(rgb))
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors; nothing half-written is left under `path`."""
@@ -62,7 +120,7 @@ class Renderer(nn.Module):
 
 def build(kind: Kind) -> Renderer:
     """A renderer with fresh weights."""
-    return Renderer(kind, ShuffleNet() if kind == "standard" else UNet256())
+    return Renderer(kind)
 
 
 def pack(
@@ -86,117 +144,6 @@ def blend(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
     return (2 * near - 1).clamp(0, 1)
 
 
-def _to_bytes(picture: Float[Tensor, "B C H W"]) -> UInt8[Tensor, "B H W C"]:
+def to_bytes(picture: Float[Tensor, "B C H W"]) -> UInt8[Tensor, "B H W C"]:
+    """0..1 -> 0..255, channels last."""
     return (picture * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-
-
-class ShuffleNet(nn.Module):
-    """Dense 3×3 convolutions, most of them at a quarter of the resolution and below: 4 GFLOP at 256 px.
-
-    Space-to-depth brings the input down without loss; two pixel shuffles of 2 and a last convolution at full resolution
-    bring the picture up. No normalisation: He-scaled weights and residual branches that start small stand in for it.
-    """
-
-    def __init__(self, widths: tuple[int, int, int] = (64, 96, 160)) -> None:
-        super().__init__()
-        quarter, eighth, sixteenth = widths
-        self.stem = _conv(16 * INPUTS, quarter)
-        self.down8 = _conv(quarter, eighth, stride=2)
-        self.encode8 = nn.Sequential(_Residual(eighth), _Residual(eighth))
-        self.down16 = _conv(eighth, sixteenth, stride=2)
-        self.deepest = nn.Sequential(*(_Residual(sixteenth) for _ in range(3)))
-        self.up8 = _conv(sixteenth, eighth)
-        self.decode8 = _Residual(eighth)
-        self.up4 = _conv(eighth, quarter)
-        self.decode4 = _Residual(quarter)
-        self.to_half = _shuffled(quarter, 16)
-        self.to_full = _shuffled(16, 8)
-        self.last = _conv(8, 3)
-        with torch.no_grad():
-            self.last.weight *= 0.1
-
-    def forward(self, x: Float[Tensor, "B 10 H W"]) -> Float[Tensor, "B 3 H W"]:
-        """-1..1 in, colours 0..1 out (unclipped)."""
-        quarter = functional.relu(self.stem(functional.pixel_unshuffle(x, 4)))
-        eighth = self.encode8(functional.relu(self.down8(quarter)))
-        sixteenth = self.deepest(functional.relu(self.down16(eighth)))
-        eighth = self.decode8(functional.relu(eighth + _twice(self.up8(sixteenth))))
-        quarter = self.decode4(functional.relu(quarter + _twice(self.up4(eighth))))
-        half = functional.relu(functional.pixel_shuffle(self.to_half(quarter), 2))
-        full = functional.relu(functional.pixel_shuffle(self.to_full(half), 2))
-        return 0.5 + self.last(full)
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = _conv(channels, channels)
-        with torch.no_grad():
-            self.second.weight *= 0.1
-
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return functional.relu(x + self.second(functional.relu(self.first(x))))
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv
-
-
-def _shuffled(inputs: int, outputs: int) -> nn.Conv2d:
-    """A convolution before a pixel shuffle, whose four sub-pixels start equal so that no grid shows.
-
-    ICNR: Aitken et al., *Checkerboard artifact free sub-pixel convolution*, 2017.
-    """
-    conv = _conv(inputs, 4 * outputs)
-    with torch.no_grad():
-        conv.weight.copy_(conv.weight[::4].repeat_interleave(4, dim=0))
-    return conv
-
-
-def _twice(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H2 W2"]:
-    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-class UNet256(nn.Module):
-    """The U-Net of pix2pix (Isola et al., *Image-to-image translation with conditional adversarial nets*, CVPR 2017).
-
-    AudioDVP's renderer without its refine modules, given our inputs: 54 M weights, 12.5 GFLOP. To compare with.
-    """
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__()
-        down = [width, 2 * width, 4 * width, *[8 * width] * 5]
-        sources = [INPUTS, *down[:-1]]
-        self.encoder = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(a, b, 4, 2, 1),
-                *([nn.BatchNorm2d(b)] if 0 < level < 7 else []),
-                nn.LeakyReLU(0.2),
-            )
-            for level, (a, b) in enumerate(zip(sources, down, strict=True))
-        )
-        up = [3, *down[:-1]]
-        self.decoder = nn.ModuleList(
-            nn.Sequential(
-                nn.ConvTranspose2d(b if level == 7 else 2 * b, a, 4, 2, 1),
-                *([nn.BatchNorm2d(a), nn.ReLU()] if level else []),
-                *([nn.Dropout(0.5)] if 4 <= level < 7 else []),
-            )
-            for level, (a, b) in enumerate(zip(up, down, strict=True))
-        )
-
-    def forward(self, x: Float[Tensor, "B 10 256 256"]) -> Float[Tensor, "B 3 256 256"]:
-        """-1..1 in, colours 0..1 out."""
-        levels = []
-        for encode in self.encoder:
-            x = encode(x)
-            levels.append(x)
-        x = self.decoder[-1](levels.pop())
-        for decode in list(self.decoder)[-2::-1]:
-            x = decode(torch.cat([x, levels.pop()], dim=1))
-        return 0.5 + 0.5 * torch.tanh(x)

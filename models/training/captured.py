@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from models.training.data import Batch
 
@@ -31,8 +30,8 @@ class Captured:
     def __call__(self, batch: Batch, flag: bool) -> None:
         """Take one step."""
         if self._batch is None:
-            self._batch = Batch(*(tensor.clone() for tensor in _tensors(batch)))
-        for kept, new in zip(_tensors(self._batch), _tensors(batch), strict=True):
+            self._batch = batch.clone()
+        for kept, new in zip(self._batch.tensors(), batch.tensors(), strict=True):
             kept.copy_(new)
         if flag not in self._graphs:
             self._graphs[flag] = self._capture(self._batch, flag)
@@ -49,7 +48,3 @@ class Captured:
         with torch.cuda.graph(graph):
             self._step(batch, flag)
         return graph
-
-
-def _tensors(batch: Batch) -> tuple[Tensor, ...]:
-    return (batch.face, batch.photo, batch.mask, batch.known, batch.target, batch.mouth)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import cos, pi
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.renderer import Kind, Renderer, build, pack
+from models.renderer import DESIGNS, Kind, Renderer, build, to_bytes
 from models.training.adversary import Adversary, judging_loss, persuading_loss
 from models.training.captured import Captured
 from models.training.data import Batch, Clip
@@ -32,6 +32,10 @@ ADVERSARIAL_FROM = 0.15
 """Share of the time after which the discriminators join: shape and colour come first."""
 AVERAGED = 0.998
 """The renderer kept is the running mean of the trained one, over about 500 steps: calmer and less noisy."""
+REMEMBERED = 0.7
+"""Share of samples for which a recurrent renderer knows its picture before; the others begin a stream."""
+STEADINESS = 1.0
+"""Weight of how a recurrent renderer's picture changes, beside the pyramid loss."""
 STATES = ("renderer", "averaged", "adversary", "optimiser", "judging_optimiser")
 
 
@@ -78,7 +82,9 @@ def train(
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     work.mkdir(parents=True, exist_ok=True)
-    training = _Training(plan, Clip(data, chosen, plan.held_out, whole=plan.kind == "unet256"), chosen, initial)
+    pairs = DESIGNS[plan.kind].recurrent
+    clip = Clip(data, chosen, plan.held_out, whole=plan.kind == "unet256", pairs=pairs)
+    training = _Training(plan, clip, chosen, initial)
     checkpoint = work / CHECKPOINT
     training.resume(checkpoint)
     started = saved = perf_counter() - training.spent
@@ -94,6 +100,17 @@ def train(
             report(Progress(training.steps, training.spent / limit, float(training.loss), limit - training.spent))
     training.save(checkpoint)
     return training.averaged.cpu().eval()
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What a recurrent renderer drew for the frame before."""
+
+    drawn: Tensor
+    seen: Tensor
+    """As the renderer sees it; zero for samples that begin a stream."""
+    known: Tensor
+    """Where the change since then can be judged."""
 
 
 class _Training:
@@ -117,6 +134,9 @@ class _Training:
         self.steps, self.spent = 0, 0.0
         self.loss = torch.ones((), device=device)
         self.forgotten = torch.ones((), device=device)
+        # A small renderer learns beside a standard one, whose picture shows it the whole hole at any expression.
+        teaching = replace(plan, kind="standard")
+        self.teacher = _Training(teaching, clip, device, None) if plan.kind == "small" else None
         self._learn = Captured(self.learn) if on_gpu else self.learn
         torch.backends.cudnn.benchmark = True  # one shape only
 
@@ -126,19 +146,39 @@ class _Training:
 
     def step(self, share: float) -> None:
         """Draw a batch and learn from it; `share` of the time is spent."""
+        batch = self.clip.batch(self.batch, self.random)
+        if self.teacher:
+            self.teacher.take(batch, share)
+        self.take(batch, share)
+
+    def take(self, batch: Batch, share: float) -> None:
+        """Learn from a batch."""
         rate = self.plan.rate * _rate(share, self.steps)
         for optimiser in (self.optimiser, self.judging_optimiser):
             optimiser.param_groups[0]["lr"].fill_(rate)
         self.forgotten.fill_(max(1 - AVERAGED, 9 / (10 + self.steps)))
-        self._learn(self.clip.batch(self.batch, self.random), share > ADVERSARIAL_FROM)
+        self._learn(batch, share > ADVERSARIAL_FROM)
         self.steps += 1
 
     def learn(self, batch: Batch, adversarial: bool) -> None:
         """One step on one batch."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed, cache_enabled=False):
-            drawn = self.renderer.trunk(pack(batch.face, batch.photo, batch.mask)).float()
-            loss = pyramid_loss(drawn, batch.target, importance(batch.known, batch.mouth))
+            weight = importance(batch.known, batch.mouth)
+            before = self._before(batch.earlier) if batch.earlier else None
+            drawn, alpha = self.renderer.draw(batch.face, batch.photo, batch.mask, before.seen if before else None)
+            drawn, alpha = drawn.float(), alpha.float()
+            loss = pyramid_loss(drawn, batch.target, weight)
             total = loss
+            if self.renderer.design.masked:
+                behind = batch.behind.permute(0, 3, 1, 2) / 255
+                total = total + pyramid_loss(torch.lerp(behind, drawn.detach(), alpha), batch.target, weight)
+            if before and batch.earlier:
+                change = batch.target - batch.earlier.target
+                total = total + STEADINESS * pyramid_loss(drawn - before.drawn, change, weight * before.known)
+            if self.teacher:
+                shown, _ = self.teacher.averaged.draw(batch.face, batch.photo, batch.mask)
+                hole = (batch.mask.permute(0, 3, 1, 2) > 0).float()
+                total = total + pyramid_loss(drawn, shown.detach().float(), importance(hole, batch.mouth))
             if adversarial:
                 total = total + self._persuade(batch, torch.lerp(batch.target, drawn, batch.known))
         self.optimiser.zero_grad(set_to_none=True)
@@ -150,6 +190,15 @@ class _Training:
                 if mean.is_floating_point():
                     mean.lerp_(new, self.forgotten)
             self.loss.lerp_(loss.detach(), 0.02)
+
+    def _before(self, earlier: Batch) -> _Before:
+        """The picture before, for most samples; drawn as at the beginning of a stream, and not learned from."""
+        with torch.no_grad():
+            drawn, _ = self.renderer.draw(earlier.face, earlier.photo, earlier.mask)
+            drawn = drawn.float()
+            known = (torch.rand(len(drawn), 1, 1, 1, device=self.device) < REMEMBERED).float()
+            seen = self.renderer.remembered(to_bytes(drawn), earlier.mask) * known.to(torch.uint8)
+        return _Before(drawn, seen, known * earlier.known)
 
     def _persuade(self, batch: Batch, drawn: Tensor) -> Tensor:
         """Train the discriminators on this batch, and give what the renderer owes them."""
@@ -169,20 +218,30 @@ class _Training:
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays until the new one is complete."""
         temporary = path.with_name(f".{path.name}.part")
+        torch.save(self.state(), temporary)
+        os.replace(temporary, path)
+
+    def state(self) -> dict[str, Any]:
+        """All that a later run needs to go on."""
         states: dict[str, Any] = {name: getattr(self, name).state_dict() for name in STATES}
         counts = {"steps": self.steps, "spent": self.spent, "loss": self.loss, "random": self.random.get_state()}
-        torch.save(states | counts | {"plan": asdict(self.plan)}, temporary)
-        os.replace(temporary, path)
+        teacher = {"teacher": self.teacher.state()} if self.teacher else {}
+        return states | counts | {"plan": asdict(self.plan)} | teacher
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same plan; any other is left aside."""
         if not path.is_file():
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["plan"] != asdict(self.plan):
-            return
+        if state["plan"] == asdict(self.plan):
+            self.take_up(state)
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
         for name in STATES:
             getattr(self, name).load_state_dict(state[name])
+        if self.teacher:
+            self.teacher.take_up(state["teacher"])
         self.random.set_state(state["random"].cpu())
         self.steps, self.spent = state["steps"], state["spent"]
         self.loss.copy_(state["loss"])

@@ -80,6 +80,34 @@ def test_a_killed_training_goes_on(clip, tmp_path, clock, monkeypatch):
     torch.testing.assert_close(again, resumed, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("kind", ["small", "masked", "textured", "recurrent"])
+def test_every_design_learns_and_goes_on(clip, tmp_path, clock, kind):
+    plan = Plan(minutes=0.2, kind=kind, batch=2, held_out=0.2)
+    told = []
+    first = weights(train(clip, tmp_path, plan, device="cpu", report=told.append))
+    assert told[-1].loss < 0.9  # from 1
+    torch.testing.assert_close(weights(train(clip, tmp_path, plan, device="cpu")), first, rtol=0, atol=0)
+
+
+def test_pairs_show_the_frame_before_in_the_same_window(clip):
+    batch = Clip(clip, torch.device("cpu"), pairs=True).batch(64, torch.Generator().manual_seed(0))
+    inside = (batch.face[..., 0] > 0) & (batch.earlier.face[..., 0] > 0)
+    assert (inside == (batch.face[..., 0] > 0)).all()
+    shade, before = (b.face[..., 0].flatten(1).amax(1).int() for b in (batch, batch.earlier))
+    step = shade - before
+    assert ((step > 10) | (step == 0)).all()  # 18 from frame to frame; 0 for the first and after a hidden one
+    assert (step > 0).float().mean() > 0.6
+
+
+def test_a_copy_of_a_batch_is_its_own(clip):
+    batch = Clip(clip, torch.device("cpu"), pairs=True).batch(2, torch.Generator().manual_seed(0))
+    copy = batch.clone()
+    assert all((a == b).all() for a, b in zip(batch.tensors(), copy.tensors(), strict=True))
+    assert len(batch.tensors()) == 14
+    copy.earlier.face.zero_()
+    assert batch.earlier.face.any()
+
+
 def test_the_same_seed_gives_the_same_renderer(clip, tmp_path, clock):
     plan = Plan(minutes=0.1, batch=2)
     one, two = (weights(train(clip, tmp_path / name, plan, device="cpu")) for name in ("one", "two"))
