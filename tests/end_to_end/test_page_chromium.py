@@ -7,6 +7,7 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from aiohttp import web
@@ -15,6 +16,7 @@ from chromium import chromium, needs_chromium
 from fakes import LoudnessAnimator
 from recordings import tone, write_sound
 
+from realtime.web.access import Access
 from realtime.web.house import Choice
 from realtime.web.server import application
 
@@ -68,12 +70,18 @@ async def ear(request):
     return web.Response(text=EAR, content_type="text/javascript")
 
 
+def puppet():
+    """One that shows how loud it is."""
+    return LoudnessAnimator(25, 0, (256, 256))
+
+
 @asynccontextmanager
-async def page(*flags, animator=lambda: LoudnessAnimator(25, 0, (256, 256)), permissions=("audioCapture",)):
-    """The page, with a puppet that shows how loud it is."""
-    app = application([Choice("one", animator), Choice("two", animator)])
+async def page(*flags, permissions=("audioCapture",), token=None):
+    """The page, opened by the address that the server prints."""
+    access = Access(token=token)
+    app = application([Choice("one", puppet), Choice("two", puppet)], access)
     app.router.add_get("/ear.js", ear)
-    async with TestServer(app) as server, chromium(str(server.make_url("/")), *flags, permissions=permissions) as tab:
+    async with TestServer(app) as server, chromium(access.page(server.port), *flags, permissions=permissions) as tab:
         await tab.until("document.getElementById('puppet').options.length === 2")
         yield tab
 
@@ -147,6 +155,46 @@ async def test_a_refused_microphone_gives_help_and_a_file_needs_none():
         await tab.until("window.seen.length > 30")
         bars = [bar(grey) for _, grey in await tab.evaluate("window.seen")]
         assert np.ptp(bars) > 5
+
+
+async def press(tab, key, code):
+    """Press a key as a person does."""
+    for kind in ("keyDown", "keyUp"):
+        text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+        await tab.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
+
+
+async def test_with_a_token_by_keyboard_and_recorded(tmp_path):
+    async with page(token="a-token-that-nobody-guesses") as tab:
+        assert "token" not in await tab.evaluate("location.href")
+        names = [
+            (node["role"]["value"], node["name"]["value"])
+            for node in (await tab.send("Accessibility.getFullAXTree"))["nodes"]
+            if node["role"]["value"] in ("button", "radio", "checkbox", "combobox", "Video", "status", "heading")
+        ]
+        assert {("combobox", "Puppet"), ("radio", "Microphone"), ("button", "Start")} <= set(names)
+        assert all(name or role == "status" for role, name in names), names
+
+        await tab.evaluate("document.body.focus()")
+        for _ in range(20):
+            await press(tab, "Tab", 9)
+            if await tab.evaluate("document.activeElement.id") == "start":
+                break
+        await press(tab, "Enter", 13)
+        await tab.until(f"{STATE} === 'live'")
+
+        await tab.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        await tab.click("#record")
+        assert await tab.evaluate("document.getElementById('record').textContent") == "Stop recording"
+        await asyncio.sleep(1.2)
+        await tab.click("#record")
+        async with asyncio.timeout(10):
+            while not (saved := [*tmp_path.glob("marotte-*.mp4"), *tmp_path.glob("marotte-*.webm")]):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        with av.open(str(saved[0])) as recording:
+            assert {stream.type for stream in recording.streams} == {"audio", "video"}
+            assert sum(1 for _ in recording.decode(video=0)) > 10
+        assert not tab.complaints
 
 
 @pytest.fixture
