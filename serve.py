@@ -16,7 +16,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +29,8 @@ import typer
 
 import models.errors
 import realtime.errors
-from models.command_line import Size, look_ahead, rate, run, spread
+from export.engine import DEVICES, ENGINES, Feed
+from models.command_line import Size, look_ahead, one_of, rate, run, spread
 from realtime.bench.through import Through
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 FILE_LOOK_AHEAD_MS = 160
 """A file can be read ahead for nothing; more than this brings no better mouth."""
 LIVE_LOOK_AHEAD_MS = 80
+CHECKED_FRAMES = 24
+"""With which engines are checked when serving has to choose one; `python -m export` takes more."""
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=__doc__ and __doc__.strip()
@@ -63,6 +66,16 @@ class Settings:
     size: Annotated[
         Size | None, typer.Option(parser=Size.parse, metavar="WxH", help="Size of the picture, such as 1280x720.")
     ] = None
+    device: Annotated[
+        str,
+        typer.Option(parser=one_of("device", *DEVICES), metavar="DEVICE", help="Where the face is drawn: cpu, cuda."),
+    ] = "cpu"
+    engine: Annotated[
+        str,
+        typer.Option(
+            parser=one_of("engine", "auto", *ENGINES), metavar="ENGINE", help=f"What draws: auto, {', '.join(ENGINES)}."
+        ),
+    ] = "auto"
     report: Annotated[Path | None, typer.Option(help="Write stage times and counts here, as JSON.")] = None
 
 
@@ -365,11 +378,18 @@ def puppeteer(
 
     `around` may put something around the "voice" and the "renderer" network, or in their place.
     """
-    from export.engine import FOR_PICTURES, FOR_VOICE, load
+    from export import choose
+    from export.engine import FOR_VOICE, load
 
+    def record() -> Sequence[Feed]:
+        from export import recorded  # it needs what is being imported below
+
+        return recorded.frames(puppet, CHECKED_FRAMES)
+
+    wish = choose.Wish.of(settings.device, settings.engine)
     with ThreadPoolExecutor(2) as pool:
         voice = pool.submit(load, puppet.folder / "expression.onnx", FOR_VOICE)
-        renderer = pool.submit(load, puppet.folder / "renderer.onnx", FOR_PICTURES, min(2, os.cpu_count() or 1))
+        renderer = pool.submit(choose.renderer, puppet.folder / "renderer.onnx", wish, record, warn)
         # Importing Numba takes as long as the engines take to start.
         from models.puppeteer import Puppeteer
         from models.voice_stream import VoiceStream
@@ -377,6 +397,11 @@ def puppeteer(
     size = (settings.size.width, settings.size.height) if settings.size else None
     stream = VoiceStream(around("voice", voice.result()), settings.look_ahead)
     return Puppeteer(puppet, stream, around("renderer", renderer.result()), settings.fps, size)
+
+
+def warn(sentence: str) -> None:
+    """Tell the user."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def write_report(settings: Settings, figures: Mapping[str, Any]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from export.choose import Wish
-from export.engine import PACKAGES, Device, EngineName, Precision
-from models.command_line import run
+from export.choose import THREADS, Wish
+from export.engine import DEVICES, ENGINES, PRECISIONS
+from models.command_line import one_of, run
 from models.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -20,10 +20,20 @@ FRAMES = 48
 @app.command()
 def export(
     puppet: Annotated[str, typer.Argument(help="Folder of a puppet, or 'doctor': a report on the bundled one.")],
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    engine: Annotated[str, typer.Option(help=f"auto, {', '.join(PACKAGES)}.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16, bf16, int8.")] = "auto",
-    threads: Annotated[int, typer.Option(help="Processor threads for one picture.", min=1)] = 1,
+    device: Annotated[
+        str, typer.Option(parser=one_of("device", *DEVICES), metavar="DEVICE", help="cpu or cuda.")
+    ] = "cpu",
+    engine: Annotated[
+        str,
+        typer.Option(parser=one_of("engine", "auto", *ENGINES), metavar="ENGINE", help=f"auto, {', '.join(ENGINES)}."),
+    ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            parser=one_of("precision", "auto", *PRECISIONS), metavar="PRECISION", help=f"auto, {', '.join(PRECISIONS)}."
+        ),
+    ] = "auto",
+    threads: Annotated[int, typer.Option(help="Processor threads for one picture.", min=1)] = THREADS,
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the network's layers and what they cost.")] = False,
 ) -> None:
@@ -36,12 +46,7 @@ def export(
     from export import report
     from models.puppet import Puppet
 
-    wish = Wish(
-        cast(Device, _one_of("device", device, ("cpu", "cuda"))),
-        cast(EngineName, _one_of("engine", engine, ("auto", *PACKAGES))),
-        cast(Precision, _one_of("precision", precision, ("auto", "fp32", "fp16", "bf16", "int8"))),
-        threads,
-    )
+    wish = Wish.of(device, engine, precision, threads)
     doctor = puppet == "doctor"
     chosen = Puppet.bundled() if doctor else Puppet.load(Path(puppet))
     figures: dict[str, Any] = report.figures(chosen, wish, FRAMES)
@@ -54,12 +59,6 @@ def export(
         report.write(figures, json)
     if not figures["kept"]:
         raise InputError("No engine passed; the puppet is drawn by the next one that does, see above.")
-
-
-def _one_of(what: str, given: str, offered: tuple[str, ...]) -> str:
-    if given not in offered:
-        raise typer.BadParameter(f"{given} is no {what}: expected one of {', '.join(offered)}.")
-    return given
 
 
 if __name__ == "__main__":

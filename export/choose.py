@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from export import parity, store
 from export.device import describe
@@ -23,6 +23,9 @@ from models.network import Network
 
 Say = Callable[[str], object]
 Record = Callable[[], Sequence[Feed]]
+
+THREADS = min(2, os.cpu_count() or 1)
+"""For one picture: the rest of a live machine has work to do as well."""
 
 FALLBACK: dict[Device, tuple[EngineName, ...]] = {
     "cuda": ("tensorrt", "aotinductor", "torch"),
@@ -38,7 +41,12 @@ class Wish:
     device: Device = "cpu"
     engine: EngineName | Literal["auto"] = "auto"
     precision: Precision | Literal["auto"] = "auto"
-    threads: int = 1
+    threads: int = THREADS
+
+    @classmethod
+    def of(cls, device: str, engine: str, precision: str = "auto", threads: int = THREADS) -> Wish:
+        """From words that were checked when the command line was read."""
+        return cls(cast(Device, device), cast(EngineName, engine), cast(Precision, precision), threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,13 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
         for engine in following:
             say(f"{reasons} Falling back on {engine}.")
             return renderer(onnx, Wish(wish.device, engine, "auto", wish.threads), record, say)
-    if best is None or best.built is None:
-        raise EngineError(" ".join(candidate.refused or "" for candidate in tried) or f"No engine for {wish.device}.")
-    return best.built[0]
+    if best and best.built:
+        return best.built[0]
+    reasons = " ".join(candidate.refused or "" for candidate in tried) or f"No engine for {wish.device} is installed."
+    if wish.device == "cuda":
+        raise EngineError(f"{reasons} Use --device cpu.")
+    say(f"{reasons} The network is run as it is.")
+    return OnnxRuntimeNetwork(onnx, wish.threads)  # by definition right
 
 
 def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed]) -> list[Candidate]:

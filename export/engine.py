@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args
 
 from numpy.typing import NDArray
 
@@ -21,6 +21,9 @@ from models.network import Network
 EngineName = Literal["tensorrt", "aotinductor", "torch", "openvino", "onnxruntime"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 Device = Literal["cpu", "cuda"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+DEVICES: tuple[Device, ...] = get_args(Device)
 Feed = Mapping[str, NDArray[Any]]
 
 FOR_PICTURES: tuple[EngineName, ...] = ("openvino", "onnxruntime")

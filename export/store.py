@@ -84,8 +84,11 @@ def build(
     kind = engine(recipe.engine)
     network = fingerprint(onnx)
     target = folder_of(network, recipe)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise EngineError(f"Engines cannot be stored in {target.parent}: {error.strerror}.") from error
     try:
         file, sample = scratch / f"engine{kind.SUFFIX}", scratch / "sample.npz"
         signature = OnnxRuntimeNetwork(onnx, recipe.threads).signature()

@@ -96,6 +96,17 @@ class Size:
         return size
 
 
+def one_of(what: str, *offered: str) -> Callable[[str], str]:
+    """A parser for an option that takes one of a few words."""
+
+    def parse(text: str) -> str:
+        if text not in offered:
+            raise typer.BadParameter(f"{text} is no {what}: expected one of {', '.join(offered)}.")
+        return text
+
+    return parse
+
+
 def look_ahead(text: str | int) -> int:
     """Read a look-ahead in ms, one of those that the voice network offers."""
     from models.voice_stream import DIAL

@@ -12,7 +12,7 @@ from export.choose import Wish
 from export.engine import EngineError, Recipe
 from export.manifest import fingerprint
 
-RECIPE = Recipe("openvino", "fp32")
+RECIPE = Recipe("openvino", "fp32", threads=choose.THREADS)
 OTHER_GPU = {"name": "NVIDIA L4", "capability": "8.9", "driver": "580.1"}
 
 
@@ -63,7 +63,7 @@ def test_none_yet(onnx, tmp_path, monkeypatch):
         ({"format": 2}, "has format 2, this program reads 1"),
         ({"network": "0" * 64}, "built from another network"),
         (
-            {"recipe": {"engine": "openvino", "precision": "bf16", "device": "cpu", "threads": 1}},
+            {"recipe": {"engine": "openvino", "precision": "bf16", "device": "cpu", "threads": choose.THREADS}},
             "precision bf16, here",
         ),
         ({"device": OTHER_GPU}, "built for device capability 8.9, here it is"),
@@ -171,9 +171,18 @@ def test_falls_back_when_a_library_is_absent(said, monkeypatch):
     assert "The engine openvino needs openvino, which is not installed. Falling back on onnxruntime." in told[1]
 
 
-def test_says_when_nothing_can_draw(said, monkeypatch):
+def test_draws_with_the_reference_when_nothing_can_be_stored(said, tmp_path, onnx):
+    (tmp_path / "marotte").write_text("a file where the folder should be")
+    network, told = said()
+    assert "cannot be stored" in told[1]
+    assert told[1].endswith("The network is run as it is.")
+    (feed,) = toy_network.feeds(1)
+    np.testing.assert_array_equal(network(feed)["rgb"], toy_network.reference(onnx)[0]["rgb"])
+
+
+def test_says_when_no_engine_can_draw_on_cuda(said, monkeypatch):
     from export import engine
 
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
-    with pytest.raises(EngineError, match="No engine for cpu"):
-        said()
+    with pytest.raises(EngineError, match=r"No engine for cuda is installed\. Use --device cpu"):
+        said(device="cuda")
