@@ -15,12 +15,16 @@ NEAR = SAMPLE_RATE // 2
 """Samples by which a lag may differ from the one before: looked at first, since it is quick."""
 ALIKE = 0.4
 """Correlation from which a window counts as found."""
+QUIET = 0.01
+"""Largest step from sample to sample in a window that need not be found."""
 
 
 class Alignment:
     """Maps sample numbers of one recording to those of another."""
 
-    def __init__(self, at: NDArray[np.float64], lag: NDArray[np.float64]) -> None:
+    def __init__(self, at: NDArray[np.float64], lag: NDArray[np.float64], share: float) -> None:
+        self.share = share
+        """Share of what sounds that was found."""
         self._at = at
         self._lag = lag
 
@@ -43,8 +47,10 @@ def align(one: Samples, other: Samples) -> Alignment:
     one, other = np.diff(one, prepend=0), np.diff(other, prepend=0)
     at: list[float] = []
     lags: list[int] = []
+    sounding = 0
     for start in range(0, len(one) - WINDOW + 1, WINDOW // 2):
         window = one[start : start + WINDOW]
+        sounding += bool(np.abs(window).max() > QUIET)
         searches = [(start + lags[-1], NEAR)] if lags else []
         for middle, reach in [*searches, (start, REACH)]:
             begin = max(0, middle - reach)
@@ -53,7 +59,7 @@ def align(one: Samples, other: Samples) -> Alignment:
                 at.append(start + WINDOW / 2)
                 lags.append(begin + place - start)
                 break
-    return Alignment(np.array(at, np.float64), np.array(lags, np.float64))
+    return Alignment(np.array(at, np.float64), np.array(lags, np.float64), len(at) / max(1, sounding))
 
 
 def _best(window: Samples, part: Samples) -> tuple[int, float]:

@@ -32,6 +32,8 @@ LATE = 0.5
 """Frame times after its place in the even row from which a frame has missed its deadline."""
 UNEXPLAINED_MS = 10
 """Milliseconds of delay that may come from nowhere before the declared delay is called wrong."""
+UNDERSTOOD = 0.6
+"""Share of the voice that must have come through for the delay to be told."""
 MOST_MISSED = 0.02
 """Share of missed frames from which the sum of the stages tells nothing."""
 EARLY_MS = 2
@@ -91,6 +93,11 @@ def figures(outcome: Outcome, through: str) -> tuple[dict[str, Any], Series]:
     there = align(outcome.heard, outcome.captured.samples)
     if not there.found:
         raise InputError("What the puppet heard is not what was said: the voice was lost on its way.")
+    if there.share < UNDERSTOOD:
+        raise InputError(
+            f"Of what was said only {there.share:.0%} came to the puppet unbroken, too little to tell the delay: the "
+            "machine has not kept up. End other work on it, or take a smaller --size or --fps."
+        )
     said = there.to_other(shows)  # sample numbers at the microphone of what each frame shows
     moments = np.arange(said[0], said[-1], MOMENT) + MOMENT / 2
     moments = moments[moments < said[-1]]

@@ -101,13 +101,22 @@ class Rehearsal:
         stand_in = self._plan.stand_in(frame)
         return _State(frame, stand_in, self._animators[stand_in].initial_state(frame))
 
+    def hear(self, samples: Samples, state: _State) -> _State:
+        self.heard.append(samples)
+        stand_in, animator, inner = self._turn(state)
+        return _State(state.number + 1, stand_in, animator.hear(samples, inner))
+
     def step(self, samples: Samples, state: _State) -> tuple[NDArray[np.uint8], _State]:
         self.heard.append(samples)
-        stand_in = self._plan.stand_in(state.number)
-        animator = self._animators[stand_in]
-        inner = state.inner if stand_in == state.stand_in else animator.initial_state(state.number)
+        stand_in, animator, inner = self._turn(state)
         self._telemetry.phase = self._plan.phase(state.number)
         with self._telemetry.measure("frame"):
             picture, inner = animator.step(samples, inner)
         frame_number.paint(picture, state.number)
         return picture, _State(state.number + 1, stand_in, inner)
+
+    def _turn(self, state: _State) -> tuple[bool, Animator[Any], Any]:
+        """Whose turn it is, and in which state."""
+        stand_in = self._plan.stand_in(state.number)
+        animator = self._animators[stand_in]
+        return stand_in, animator, state.inner if stand_in == state.stand_in else animator.initial_state(state.number)
