@@ -271,6 +271,9 @@ def bench(
     seconds: Annotated[float, typer.Option(help="How long to speak.", min=6)] = 60,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
     picture: Annotated[Path | None, typer.Option("--plot", help="Draw the delay here, as PNG.")] = None,
+    acoustic: Annotated[
+        bool, typer.Option("--acoustic", help="Speak clicks with vowels; find the frames that open the mouth.")
+    ] = False,
 ) -> None:
     """Measure the delay from the microphone to the picture.
 
@@ -285,6 +288,7 @@ def bench(
 
     from export.stand_in import Timed, stand_in
     from realtime.bench import benchmark, plot, report
+    from realtime.bench.mouth import clicks_and_vowels
     from realtime.bench.rehearsal import PhasedTelemetry
     from realtime.clock import MonotonicClock
 
@@ -299,8 +303,12 @@ def bench(
         return Timed(network, lambda: telemetry.measure(role))
 
     real, floor = puppeteer(settings, chosen, timed), puppeteer(settings, chosen, stand_in)
-    voice = asyncio.run(benchmark.read_voice(Path(__file__).parent / "models/bundled/hello.wav", seconds))
-    measured, series = asyncio.run(benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock()))
+    if acoustic:
+        voice, clicks = clicks_and_vowels(seconds)
+    else:
+        hello = Path(__file__).parent / "models/bundled/hello.wav"
+        voice, clicks = asyncio.run(benchmark.read_voice(hello, seconds)), None
+    measured, series = asyncio.run(benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock(), clicks))
     about = {
         "puppet": chosen.manifest.name,
         "engine": ", ".join(f"{role} in {engine}" for role, engine in engines.items()),
