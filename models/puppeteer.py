@@ -68,14 +68,18 @@ class Puppeteer:
         """A stream that has heard nothing and shows frame `frame` next; the background and the head go on."""
         return State(self._voice.initial_state(), frame, self._begin(frame) + self.look_ahead if frame else 0)
 
+    def hear(self, samples: Samples, state: State) -> State:
+        """Hear the samples that frame `state.frame` adds, and let it pass undrawn."""
+        return State(self._voice.push(samples, state.voice), state.frame + 1, state.heard_from)
+
     def step(self, samples: Samples, state: State) -> tuple[UInt8[NDArray[np.uint8], "H W 3"], State]:
         """Hear the samples that frame `state.frame` adds (see `realtime.ports.Animator`) and draw that frame."""
-        heard = self._voice.push(samples, state.voice)
+        after = self.hear(samples, state)
         # As in a filmed video, a frame shows the moment at which its time begins.
         moment = self._begin(state.frame) - state.heard_from
-        expression = self._puppet.voice(self._voice.expression_at(moment, heard))
+        expression = self._puppet.voice(self._voice.expression_at(moment, after.voice))
         behind = int(state.frame * self._puppet.fps / self.fps)
-        return self._letterbox(self.draw(expression, behind)), State(heard, state.frame + 1, state.heard_from)
+        return self._letterbox(self.draw(expression, behind)), after
 
     def _begin(self, frame: int) -> int:
         """Number of the sample with which a frame begins."""

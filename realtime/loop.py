@@ -33,8 +33,10 @@ from realtime.ports import Animator, AudioSource, State, VideoSink
 from realtime.presenter import Presenter
 from realtime.telemetry import Telemetry
 
-LIVE_BACKLOG = Fraction(3, 20)
-"""Seconds of sound that may wait for the animator in a live stream: what a hiccup may delay."""
+LATE = Fraction(3, 50)
+"""Seconds of sound that may wait for the animator in a live stream; with more, it hears without drawing."""
+LIVE_BACKLOG = Fraction(1)
+"""Seconds of sound that can wait for the animator while a picture takes long."""
 
 
 async def run(
@@ -160,6 +162,7 @@ class _Stream(Generic[State]):
         loop = asyncio.get_running_loop()
         state = self._animator.initial_state()
         pictures = generation = 0
+        late: Heard | None = None
         span = float(1 / self._spec.fps) + self._animator.look_ahead / SAMPLE_RATE
         async for heard in self._drives:
             if self._hand_over.is_flushed(heard):
@@ -168,6 +171,13 @@ class _Stream(Generic[State]):
                 generation = heard.sound.generation
                 state = self._animator.initial_state(pictures)
             pictures += 1
+            if late is not None:
+                heard, late = self._hand_over.leave_sound(late, heard), None
+            if self._live and len(self._drives) > LATE * self._spec.fps:
+                self._telemetry.count("frames_dropped_undrawn")
+                state = await loop.run_in_executor(worker, self._animator.hear, heard.drive.samples, state)
+                late = heard
+                continue
             started = self._clock.now()
             if self._live:
                 self._telemetry.record("wait", started - heard.at)

@@ -59,6 +59,10 @@ class Animator(Protocol[State]):
         """The state of a stream of which nothing has been heard, and whose next picture is number `frame`."""
         ...
 
+    def hear(self, samples: Samples, state: State) -> State:
+        """What `step` does, without the picture: for one that would come too late. Takes little time."""
+        ...
+
     def step(self, samples: Samples, state: State) -> tuple[NDArray[np.uint8], State]:
         """Draw the next frame.
 

@@ -64,13 +64,15 @@ def test_the_delay_is_what_was_declared():
 
 def test_a_live_animator_that_is_too_slow_costs_pictures_but_no_sound():
     samples = voice(30)
-    (sink,), report = play(samples, LoudnessAnimator(25, cost=lambda number: 0.055))
+    animator = LoudnessAnimator(25, cost=lambda number: 0.055)
+    (sink,), report = play(samples, animator)
     assert 0.6 * 750 < len(sink.numbers) < 0.85 * 750
     assert sink.numbers == sorted(set(sink.numbers))
     np.testing.assert_array_equal(sink.sound, samples[: len(sink.sound)])
     assert len(sink.sound) > len(samples) - 0.6 * 16_000
     assert report["counts"]["frames_dropped_undrawn"] > 0
-    assert report["stages"]["delay"]["max_ms"] < 700
+    assert report["stages"]["delay"]["max_ms"] < 200
+    assert sum(animator.got) == len(samples) + 640  # it heard everything, and the warm-up
 
 
 def test_a_hiccup_of_the_animator_passes():
