@@ -1,0 +1,49 @@
+"""A few seconds through each real consumer, of a face that costs nothing."""
+
+import asyncio
+import shutil
+from fractions import Fraction
+
+import pytest
+from fakes import LoudnessAnimator, voice
+
+from realtime.bench.benchmark import measure
+from realtime.bench.chromium import NAMES
+from realtime.bench.rehearsal import PhasedTelemetry
+from realtime.bench.through import Through
+from realtime.clock import MonotonicClock
+
+SECONDS = 4
+
+
+def figures(through):
+    clock = MonotonicClock()
+    telemetry = PhasedTelemetry(clock)
+    real, floor = (LoudnessAnimator(Fraction(25), 0, (256, 256)) for _ in range(2))
+    sound = voice(SECONDS) + voice(SECONDS, seed=3) / 4
+    return asyncio.run(measure(real, floor, telemetry, sound, through, clock))[0]
+
+
+@pytest.mark.parametrize("through", [Through.NULL, Through.CAMERA])
+def test_the_boundary_and_the_camera_see_nearly_every_frame(through):
+    if through is Through.CAMERA:
+        pytest.importorskip("pyvirtualcam", reason="the extra `camera` is not installed")
+    found = figures(through)
+    assert found["frames"]["seen"] > 0.9 * SECONDS * 25
+    assert found["frames"]["unread"] == 0
+    assert found["delay_ms"]["p50"] > 58  # the frame's own time, half of it again to wait: less would be cheating
+    assert found["declared_ms"]["mean"] == pytest.approx(60, abs=1)
+
+
+def test_an_aiortc_viewer_reads_the_numbers_and_hears_the_voice():
+    found = figures(Through.WEBRTC)
+    assert found["frames"]["seen"] > 0.7 * SECONDS * 25
+    assert found["delay_ms"]["p50"] > 58
+    assert found["offset_ms"]
+
+
+@pytest.mark.skipif(not any(shutil.which(name) for name in NAMES), reason="Chromium is not installed")
+def test_chromium_reads_the_numbers():
+    found = figures(Through.CHROMIUM)
+    assert found["frames"]["seen"] > 0.5 * SECONDS * 25
+    assert found["delay_ms"]["p50"] > 58
