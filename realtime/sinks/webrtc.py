@@ -6,26 +6,18 @@ import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TypeAlias
 
 import av
-import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from realtime.clock import Clock
-from realtime.mailbox import Mailbox, Overflow
-from realtime.media import SAMPLE_RATE, AudioChunk, StreamSpec, VideoFrame
+from realtime.media import AudioChunk, StreamSpec, VideoFrame
 from realtime.sinks.video_encoder import CODECS, LEAST_RATE, VideoEncoder, i420, natural_rate
+from realtime.sinks.voice_track import VoiceTrack
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
-PACKET = SAMPLE_RATE // 50
-"""Samples sent at a time: 20 ms."""
-LAG = 0.02
-"""Seconds that sound leaves after its picture, so that packets are even though sound comes in pieces of a frame."""
-MOST_WAITING = 0.1
-"""Seconds of sound in hand from which packets are sent at once, to catch up."""
 BACKLOG = 5
 """Pictures that may wait for a viewer's connection; with more, the viewer goes on from the next key frame."""
 KEY_FRAME_GAP = 0.5
@@ -186,57 +178,3 @@ class PictureTrack(MediaStreamTrack):
     def stop(self) -> None:
         super().stop()
         self._arrived.set()
-
-
-class VoiceTrack(MediaStreamTrack):
-    """Cuts the sound into packets and sends them evenly, from the moment at which somebody listens."""
-
-    kind = "audio"
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-        self._pieces: Mailbox[AudioChunk] = Mailbox(64, Overflow.KEEP_NEWEST)
-        self._listening = False
-        self._in_hand: AudioChunk | None = None
-        self._due: float | None = None
-
-    def offer(self, sound: AudioChunk) -> None:
-        """Take the next piece of the stream."""
-        if self._listening:
-            self._pieces.offer(sound)
-
-    async def recv(self) -> av.AudioFrame:
-        self._listening = True
-        sound = await self._gather()
-        now = self._clock.now()
-        if self._due is None:
-            self._due = now + LAG
-        if len(sound.samples) > MOST_WAITING * SAMPLE_RATE or self._due < now - MOST_WAITING:
-            self._due = now
-        await self._clock.sleep_until(self._due)
-        self._due += PACKET / SAMPLE_RATE
-        frame = av.AudioFrame.from_ndarray(
-            (sound.samples[:PACKET] * 32767).astype(np.int16)[None], format="s16", layout="mono"
-        )
-        frame.sample_rate = SAMPLE_RATE
-        frame.pts = sound.start
-        frame.time_base = Fraction(1, SAMPLE_RATE)
-        self._in_hand = sound.last(len(sound.samples) - PACKET)
-        return frame
-
-    async def _gather(self) -> AudioChunk:
-        """Wait for a packet's worth of sound, and take what else has come; what was flushed is not sent."""
-        sound = self._in_hand
-        while sound is None or len(sound.samples) < PACKET or len(self._pieces):
-            try:
-                piece = await anext(self._pieces)
-            except StopAsyncIteration:
-                raise MediaStreamError from None
-            flushed = sound is None or piece.generation > sound.generation
-            sound = self._in_hand = piece if sound is None or flushed else sound.followed_by(piece)
-        return sound
-
-    def stop(self) -> None:
-        super().stop()
-        self._pieces.close()

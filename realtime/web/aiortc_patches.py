@@ -29,7 +29,7 @@ VERSION = "1.16."
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 WITH_SOUND_MS = 60
 """How long browsers are to hold a picture back whose sound they play: as long as Chromium holds back the sound (36 ms,
-50 on a busy machine) and we its packets (see `realtime.sinks.webrtc.LAG`), so that both are seen and heard together."""
+50 on a busy machine) and we its packets (`voice_track.LAG`), so that both are seen and heard together."""
 SILENT_MS = 0
 """The same for pictures without sound."""
 

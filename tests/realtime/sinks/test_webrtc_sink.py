@@ -11,7 +11,8 @@ from virtual_time import VirtualClock, run_virtually
 from realtime.clock import samples_before
 from realtime.media import AudioChunk, StreamSpec, VideoFrame
 from realtime.sinks.video_encoder import LEAST_RATE, VideoEncoder, natural_rate
-from realtime.sinks.webrtc import BACKLOG, LAG, MOST_WAITING, WebRtcSink
+from realtime.sinks.voice_track import LAG, MOST_WAITING
+from realtime.sinks.webrtc import BACKLOG, WebRtcSink
 
 
 async def opened(fps=Fraction(25), size=(64, 48)):
@@ -217,6 +218,30 @@ def test_sound_is_whole_and_even(fps):
     times = np.array([when for _, when in packets])
     assert np.abs(np.diff(times) - 0.02).max() < 0.0021
     assert times[0] == pytest.approx(float(1 / fps) + LAG)
+
+
+@pytest.mark.parametrize("late", [0.06, 0.03])
+def test_sound_follows_pictures_that_come_earlier(late):
+    async def main():
+        sink, viewer = await opened()
+        loop = asyncio.get_running_loop()
+
+        async def show_late_at_first():
+            for number in range(150):
+                when = 0.04 * (number + 1) + (late if number < 50 else 0)
+                await asyncio.sleep(max(0, when - loop.time()))
+                await show(sink, number)
+
+        async with asyncio.TaskGroup() as group:
+            listener = group.create_task(listen(viewer, 290))
+            group.create_task(show_late_at_first())
+        return listener.result()
+
+    packets = run_virtually(main())
+    lag = np.array([when - packet.pts / 16_000 - 0.04 for packet, when in packets])
+    assert lag[60:95] == pytest.approx(LAG + late, abs=0.022)
+    assert lag[200:] == pytest.approx(LAG, abs=0.022)
+    assert [packet.pts for packet, _ in packets] == [320 * number for number in range(290)]
 
 
 def test_sound_that_piles_up_is_caught_up_with():

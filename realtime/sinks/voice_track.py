@@ -1,0 +1,94 @@
+"""The sound that a viewer hears over WebRTC, in step with the pictures."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from realtime.clock import Clock
+from realtime.mailbox import Mailbox, Overflow
+from realtime.media import SAMPLE_RATE, AudioChunk
+
+PACKET = SAMPLE_RATE // 50
+"""Samples sent at a time: 20 ms."""
+LAG = 0.02
+"""Seconds that sound leaves after its picture, so that packets are even though sound comes in pieces of a frame."""
+MOST_WAITING = 0.1
+"""Seconds of sound in hand from which packets are sent at once, to catch up."""
+WINDOW = 25
+"""Pieces at whose coming it is observed how much sound is still in hand; what always is makes the next ones earlier."""
+
+
+class VoiceTrack(MediaStreamTrack):
+    """Cuts the sound into packets and sends them evenly, from the moment at which somebody listens."""
+
+    kind = "audio"
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._pieces: Mailbox[AudioChunk] = Mailbox(64, Overflow.KEEP_NEWEST)
+        self._listening = False
+        self._in_hand: AudioChunk | None = None
+        self._due: float | None = None
+        self._offered = self._sent = 0  # samples: the ends of what was
+        self._least_spare = SAMPLE_RATE
+        self._observed = 0
+
+    def offer(self, sound: AudioChunk) -> None:
+        """Take the next piece of the stream."""
+        if self._listening:
+            self._least_spare = min(self._least_spare, max(0, self._offered - self._sent))
+            self._observed += 1
+            self._offered = sound.end
+            self._pieces.offer(sound)
+
+    async def recv(self) -> av.AudioFrame:
+        self._listening = True
+        sound = await self._gather()
+        now = self._clock.now()
+        if self._due is None:
+            self._due = now + LAG
+        if len(sound.samples) > MOST_WAITING * SAMPLE_RATE or self._due < now - MOST_WAITING:
+            self._due = now
+        await self._clock.sleep_until(self._due)
+        self._due += PACKET / SAMPLE_RATE
+        frame = av.AudioFrame.from_ndarray(
+            (sound.samples[:PACKET] * 32767).astype(np.int16)[None], format="s16", layout="mono"
+        )
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts = sound.start
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        self._in_hand = sound.last(len(sound.samples) - PACKET)
+        self._sent = sound.start + PACKET
+        self._follow()
+        return frame
+
+    def _follow(self) -> None:
+        """Pictures that come earlier than they used to leave sound behind them; go after them."""
+        assert self._due is not None
+        if self._observed >= WINDOW:
+            late = self._least_spare / SAMPLE_RATE - LAG
+            self._due -= late if late > LAG / 2 else 0.0
+            self._least_spare, self._observed = SAMPLE_RATE, 0
+
+    async def _gather(self) -> AudioChunk:
+        """Wait for a packet's worth of sound, and take what else has come."""
+        sound = self._in_hand
+        while sound is None or len(sound.samples) < PACKET or len(self._pieces):
+            try:
+                piece = await anext(self._pieces)
+            except StopAsyncIteration:
+                raise MediaStreamError from None
+            begins = sound is None or piece.generation > sound.generation  # what was flushed is not sent
+            sound = self._in_hand = piece if sound is None or begins else sound.followed_by(piece)
+            if begins:
+                self._sent = piece.start
+        return sound
+
+    def stop(self) -> None:
+        super().stop()
+        self._pieces.close()
