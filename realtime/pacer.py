@@ -22,8 +22,8 @@ WINDOW = 1.0
 """Seconds over which earliness is observed before the offset shrinks."""
 GUARD = 0.004
 """Seconds of earliness that stay, for the scheduler's jitter."""
-LEARNING = 0.02
-"""Share of a window's error that is taken for drift; it is known after a minute."""
+LEARNING = 0.002
+"""Share of a window's error that is taken for drift: it is known after some minutes, and jitter is hardly learned."""
 STEEPEST = 500e-6
 """Drift at most, in seconds a second; sound cards stay below 200e-6."""
 

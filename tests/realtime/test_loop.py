@@ -203,6 +203,31 @@ def test_closing_the_source_keeps_what_was_shown():
     assert len(sink.numbers) == pytest.approx(50, abs=2)
 
 
+def test_the_loop_runs_on_while_the_engine_works():
+    import threading
+
+    went_round = threading.Event()
+
+    class Busy(LoudnessAnimator):
+        def step(self, samples, state):
+            assert went_round.wait(10), "nothing else happened while a picture was drawn"
+            went_round.clear()
+            return super().step(samples, state)
+
+    async def main():
+        async def go_round():
+            while True:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                went_round.set()
+
+        rounds = asyncio.create_task(go_round())
+        await run(ListSource(voice(0.4)), Busy(), [ListSink()], live=False)
+        rounds.cancel()
+
+    asyncio.run(main())
+
+
 def test_the_animator_never_runs_in_the_event_loop():
     import threading
 

@@ -1,6 +1,8 @@
 """The virtual camera, through a backend registered with pyvirtualcam."""
 
+import asyncio
 import sys
+import threading
 from typing import ClassVar
 
 import cv2
@@ -75,6 +77,21 @@ async def test_odd_sizes_lose_a_row_and_a_column(backend):
     assert seen(backend.opened[0].sent[0], 32, 16).mean() == pytest.approx(200, abs=2)
     camera.abort()
     assert backend.opened[0].closed
+
+
+async def test_the_loop_runs_on_while_a_picture_is_sent(backend):
+    camera, went_round = VirtualCamera(), threading.Event()
+    await camera.open(StreamSpec(64, 48, 25))
+    backend.opened[0].send = lambda frame: went_round.wait(10) or pytest.fail("the loop stood still")
+    showing = asyncio.create_task(
+        camera.show(VideoFrame(np.zeros((48, 64, 3), np.uint8), 0), AudioChunk(np.zeros(640, np.float32), 0))
+    )
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not showing.done()
+    went_round.set()
+    await showing
+    await camera.close()
 
 
 @pytest.mark.parametrize(
