@@ -40,7 +40,7 @@ class Config:
     """Spread of the mouth's opening that is aimed at, as a share of the person's."""
     gains: tuple[float, float] = (0.5, 2.2)
     """Least and largest factor that is taken for it."""
-    penalty: float | None = 3.0
+    penalty: float | None = 1.0
     """Of the ridge correction. None: the puppet is for any voice, so only the size of the motion is learned."""
     sharpness: float = 0.5
     """Spread of the log odds that the lips meet, as a share of that of the opening they are mixed into."""
