@@ -63,7 +63,7 @@ async def measure(
     """
     seconds = Fraction(len(voice), SAMPLE_RATE)
     plan = Plan.spread_over(seconds, real.fps) if clicks is None else Plan(real.fps, seconds + 1, Fraction(0))
-    rehearsal = Rehearsal(real, floor, plan, telemetry)
+    rehearsal = Rehearsal(real, floor, plan, telemetry, clock)
     load = machine()
     before = _cpu()
     observed = await CONSUMERS[through](Stage(rehearsal, voice, telemetry, clock, thumbs=clicks is not None))
@@ -73,6 +73,7 @@ async def measure(
         real.look_ahead,
         observed.witness,
         heard,
+        np.array(rehearsal.began),
         observed.captured,
         observed.returned,
         telemetry,

@@ -28,6 +28,11 @@ PAUSE_S, ONSET_S = 0.3, 1.0
 """After at least so long a silence, the voice's first second is its onset."""
 SILENCE = 0.01
 """Root mean square under which 10 ms of voice are silent."""
+DECLARED = ("wait_for_tick", "look_ahead", "capture_block")
+"""The parts of the delay that are so by design."""
+TAKEN = ("frames_left_out", "way_in", "animate", "pace")
+"""The parts that were measured. "way_in" is what the voice takes to the animator after all of it has sounded; what is
+left in the end is the picture's way out."""
 LATE = 0.5
 """Frame times after its place in the even row from which a frame has missed its deadline."""
 UNEXPLAINED_MS = 10
@@ -53,6 +58,8 @@ class Outcome:
     witness: Witness
     heard: Samples
     """The voice as it came to the animator."""
+    began: Times
+    """When the drawing of each frame began (s), by the numbers painted into them."""
     captured: Recording
     """The voice at the microphone."""
     returned: Recording | None
@@ -107,8 +114,10 @@ def figures(outcome: Outcome, through: str) -> tuple[dict[str, Any], Series]:
     real, floor = phases[shown_by] == Phase.REAL, phases[shown_by] == Phase.FLOOR
     offset, drift = _offset(outcome, shows[phases == Phase.REAL], at[phases == Phase.REAL])
     as_heard = moments - (said - shows)[shown_by]
-    declared = _declared(outcome, as_heard[real], shows[shown_by][real])
-    stages = _stages(outcome, declared)
+    parts = _parts(outcome, as_heard[real], shows[shown_by][real])
+    until_drawn = outcome.began[numbers[shown_by]][real] - outcome.captured.time(moments[real])
+    parts["way_in"] = until_drawn - np.sum(list(parts.values()), axis=0)
+    stages = _stages(outcome, parts)
     missed = _missed(plan, phases == Phase.REAL, said * float(plan.fps / SAMPLE_RATE), at)
     result = {
         "delay_ms": percentiles(delay[real & ~onset]),
@@ -119,8 +128,8 @@ def figures(outcome: Outcome, through: str) -> tuple[dict[str, Any], Series]:
         "missed": missed,
         "offset_ms": offset,
         "drift_ms_per_h": drift,
-        "cpu_cores": round(outcome.cpu_s / (at[-1] - at[0]), 3),
-        "declared_ms": _check(declared, delay[real], stages, missed, through),
+        "cpu_cores": round(outcome.cpu_s / float(at[-1] - at[0]), 3),
+        "declared_ms": _check(delay[real], parts, stages, missed, through),
         "frames": {"seen": len(numbers), "unread": witness.unread},
     }
     return result, Series(at[shown_by] - at[0], delay, real, floor, onset)
@@ -147,8 +156,8 @@ def _onset(voice: Samples, moments: Times) -> Marks:
     return marks
 
 
-def _declared(outcome: Outcome, moments: Times, shown: Times) -> dict[str, Times]:
-    """The parts of the delay that are so by design, for each moment (s), and what frames left out add to them.
+def _parts(outcome: Outcome, moments: Times, shown: Times) -> dict[str, Times]:
+    """The parts of the delay that are so by design (`DECLARED`), and what frames left out add, for each moment (s).
 
     Args:
         moments: sample numbers.
@@ -166,32 +175,33 @@ def _declared(outcome: Outcome, moments: Times, shown: Times) -> dict[str, Times
     }
 
 
-def _stages(outcome: Outcome, declared: Mapping[str, Times]) -> dict[str, dict[str, float]]:
-    by_design = {
-        name: {**percentiles(times), "mean": round(float(times.mean()) * 1000, 2)} for name, times in declared.items()
+def _stages(outcome: Outcome, parts: Mapping[str, Times]) -> dict[str, dict[str, float]]:
+    by_moment = {
+        name: {**percentiles(times), "mean": round(float(times.mean()) * 1000, 2)} for name, times in parts.items()
     }
     report = outcome.telemetry.phases[Phase.REAL].report()["stages"]
     assert isinstance(report, dict)
-    measured = {
+    by_frame = {
         name: {figure: stage[f"{figure}_ms"] for figure in ("p50", "p95", "p99", "mean")}
         for name, stage in report.items()
         if name != "delay"
     }
-    return by_design | measured
+    return by_moment | by_frame
 
 
 def _check(
-    declared: Mapping[str, Times],
     delay: Times,
+    parts: Mapping[str, Times],
     stages: Mapping[str, Mapping[str, float]],
     missed: float,
     through: str,
 ) -> dict[str, float | str]:
     """Whether what the stages declare and take adds up to what the consumer saw; means, since these can be added."""
-    fixed = 1000 * float(sum(times.mean() for name, times in declared.items() if name != "frames_left_out"))
-    taken = sum(stages[name]["mean"] for name in ("frames_left_out", "wait", "animate", "pace") if name in stages)
-    rest = 1000 * float(delay.mean()) - fixed - taken
-    early = -1000 * float(np.min(delay - np.sum(list(declared.values()), axis=0)))
+    declared = sum(stages[name]["mean"] for name in DECLARED)
+    taken = sum(stages[name]["mean"] for name in TAKEN if name in stages)
+    rest = 1000 * float(delay.mean()) - declared - taken
+    waited_for = np.sum([times for name, times in parts.items() if name != "way_in"], axis=0)
+    early = -1000 * float(np.min(delay - waited_for))
     verdict = "as declared"
     if missed > MOST_MISSED:
         verdict = "too many frames were missed to tell"
@@ -199,7 +209,7 @@ def _check(
         verdict = f"MISMATCH: frames were seen {early:.0f} ms before all that they should wait for had sounded"
     elif through in ("null", "camera") and abs(rest) > UNEXPLAINED_MS:
         verdict = f"MISMATCH: {rest:.0f} ms of delay belong to no stage"
-    return {"mean": round(fixed, 2), "taken_by_stages": round(taken, 2), "rest": round(rest, 2), "verdict": verdict}
+    return {"mean": round(declared, 2), "taken_by_stages": round(taken, 2), "rest": round(rest, 2), "verdict": verdict}
 
 
 def _missed(plan: Plan, real: Marks, position: Times, at: Times) -> float:

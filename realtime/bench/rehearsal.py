@@ -86,11 +86,16 @@ class _State:
 class Rehearsal:
     """`realtime.ports.Animator` out of two, which must agree on size, rate and look-ahead."""
 
-    def __init__(self, real: Animator[Any], floor: Animator[Any], plan: Plan, telemetry: PhasedTelemetry) -> None:
+    def __init__(
+        self, real: Animator[Any], floor: Animator[Any], plan: Plan, telemetry: PhasedTelemetry, clock: Clock
+    ) -> None:
         self.width, self.height, self.fps = real.width, real.height, real.fps
         self.look_ahead = real.look_ahead
         self.heard: list[Samples] = []
         """All samples that came, in order: what this end of a connection has understood."""
+        self.began: list[float] = []
+        """When the drawing of each frame began (s)."""
+        self._clock = clock
         self._animators = {False: real, True: floor}
         self._plan = plan
         self._telemetry = telemetry
@@ -98,16 +103,19 @@ class Rehearsal:
     def initial_state(self, frame: int = 0) -> _State:
         if frame == 0:
             self.heard.clear()
+            self.began.clear()
         stand_in = self._plan.stand_in(frame)
         return _State(frame, stand_in, self._animators[stand_in].initial_state(frame))
 
     def hear(self, samples: Samples, state: _State) -> _State:
         self.heard.append(samples)
+        self.began.append(self._clock.now())
         stand_in, animator, inner = self._turn(state)
         return _State(state.number + 1, stand_in, animator.hear(samples, inner))
 
     def step(self, samples: Samples, state: _State) -> tuple[NDArray[np.uint8], _State]:
         self.heard.append(samples)
+        self.began.append(self._clock.now())
         stand_in, animator, inner = self._turn(state)
         self._telemetry.phase = self._plan.phase(state.number)
         with self._telemetry.measure("frame"):

@@ -52,8 +52,8 @@ def table(result: Mapping[str, Any]) -> Table:
 def _caption(result: Mapping[str, Any]) -> str:
     declared, machine = result["declared_ms"], result["machine"]
     return (
-        f"Declared {declared['mean']:.0f} ms + stages {declared['taken_by_stages']:.0f} ms"
-        f" + rest {declared['rest']:.0f} ms on average: {declared['verdict']}.\n"
+        f"Declared {declared['mean']:.0f} ms + measured {declared['taken_by_stages']:.0f} ms"
+        f" + way out {declared['rest']:.0f} ms on average: {declared['verdict']}.\n"
         f"{machine['processor']}, {machine['cores']} cores, load {machine['load']}; {result['engine']}."
     )
 

@@ -28,8 +28,10 @@ from realtime.media import SAMPLE_RATE, Samples
 from realtime.sources.resample import MonoResampler
 from realtime.web.aiortc_patches import hear_promptly, see_promptly
 
-PACKET = SAMPLE_RATE // 50
-"""Samples that are sent at a time: 20 ms, as Opus has them."""
+RATE = 48_000
+"""Samples per second of what is sent: Opus' own, since aiortc's encoder holds other sound back for a packet."""
+PACKET = RATE // 50
+"""Samples that are sent at a time: 20 ms."""
 
 
 class _Microphone(MediaStreamTrack):
@@ -40,7 +42,8 @@ class _Microphone(MediaStreamTrack):
     def __init__(self, voice: Samples, clock: Clock) -> None:
         super().__init__()
         self.origin: float | None = None
-        self._voice = voice
+        at = np.arange(len(voice) * RATE // SAMPLE_RATE) * (SAMPLE_RATE / RATE)
+        self._voice = (np.interp(at, np.arange(len(voice)), voice) * 32767).astype(np.int16)
         self._clock = clock
         self._sent = 0
 
@@ -51,10 +54,10 @@ class _Microphone(MediaStreamTrack):
             self.stop()
             raise MediaStreamError
         packet = self._voice[self._sent : self._sent + PACKET]
-        frame = av.AudioFrame.from_ndarray((packet * 32767).astype(np.int16)[None], format="s16", layout="mono")
-        frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), self._sent
+        frame = av.AudioFrame.from_ndarray(packet[None], format="s16", layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), self._sent
         self._sent += PACKET
-        await self._clock.sleep_until(self.origin + self._sent / SAMPLE_RATE)
+        await self._clock.sleep_until(self.origin + self._sent / RATE)
         return frame
 
 

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 from fakes import voice
 
 from realtime.bench.figures import Outcome
@@ -23,18 +24,21 @@ def outcome(seconds=18, work=0.012, floor_work=0.002, look_ahead=0, heard_from=0
     """Every frame is seen `work` s after all that it needs has sounded."""
     sound = voice(seconds)
     witness = Witness()
+    began = []
     telemetry = PhasedTelemetry(StoppedClock())
     for number in range(int(seconds * FPS) - 25):
         own = floor_work if PLAN.stand_in(number) else work
         telemetry.phase = PLAN.phase(number)
         telemetry.record("animate", own)
         telemetry.record("frame", own)
-        witness.see(number, ORIGIN + heard_from / SAMPLE_RATE + (number + 1) / 25 + look_ahead / SAMPLE_RATE + own)
+        began.append(ORIGIN + heard_from / SAMPLE_RATE + (number + 1) / 25 + look_ahead / SAMPLE_RATE)
+        witness.see(number, began[-1] + own)
     parts = {
         "plan": PLAN,
         "look_ahead": look_ahead,
         "witness": witness,
         "heard": sound[heard_from:],
+        "began": np.array(began),
         "captured": Recording(sound, ORIGIN),
         "returned": None,
         "telemetry": telemetry,

@@ -59,7 +59,7 @@ def test_both_draw_in_turn_and_every_picture_has_its_number():
     async def perform():
         clock = VirtualClock()
         telemetry = PhasedTelemetry(clock)
-        rehearsal = Rehearsal(real, floor, PLAN, telemetry)
+        rehearsal = Rehearsal(real, floor, PLAN, telemetry, clock)
         source = ListSource(sound, clock=clock)
         await loop.run(source, rehearsal, [Look(clock)], live=True, clock=clock, telemetry=telemetry)
         return rehearsal, telemetry
@@ -70,5 +70,7 @@ def test_both_draw_in_turn_and_every_picture_has_its_number():
     assert [number for number in range(150) if PLAN.stand_in(number)] == floor.drawn
     assert floor.begun == [50, 125]
     assert np.array_equal(np.concatenate(rehearsal.heard)[: len(sound)], sound)
+    assert len(rehearsal.began) == 150
+    assert np.diff(rehearsal.began)[:140] == pytest.approx(0.04, abs=0.011)
     assert telemetry.phases[Phase.REAL].stage("animate").percentile(50) == pytest.approx(0.012, rel=0.02)
     assert telemetry.phases[Phase.FLOOR].stage("animate").percentile(50) == pytest.approx(0.002, rel=0.02)
