@@ -4,8 +4,9 @@ import numpy as np
 from meshes import see, sphere
 from numba import cuda
 
+import kernels.cpu
 import kernels.cuda
-from kernels import reference
+from kernels import gradient_cpu, gradient_cuda, reference
 from kernels.cuda import Context
 
 
@@ -30,7 +31,50 @@ def check(height: int, width: int, faces: int, batch: int = 2) -> None:
                 assert np.abs(out.copy_to_host()[image] - exact).max() <= slack
 
 
+def check_light(height: int, width: int, faces: int) -> None:
+    """Attributes under light, against the CPU."""
+    points, triangles = sphere(faces)
+    rng = np.random.default_rng(0)
+    vertices, light = see(points, 1, height, width)[None], rng.uniform(-0.2, 0.3, (1, 9, 3)).astype(np.float32)
+    attributes = np.concatenate([rng.random((len(points), 3)), points, points], axis=1).astype(np.float32)[None]
+    want, out = (np.full((1, height, width, 6), 7, np.float32) for _ in range(2))
+    kernels.cpu.Context(1, height, width, triangles, True).draw(vertices, attributes, want, 0, light)
+    vertices, attributes, out, light = map(cuda.to_device, (vertices, attributes, out, light))
+    Context(1, height, width, triangles, True).draw(vertices, attributes, out, 0, light, 0)
+    np.testing.assert_allclose(out.copy_to_host(), want, atol=1e-5)
+
+
+def check_gradients(height: int, width: int, faces: int) -> None:
+    """Interpolation, smoothing and their derivatives, against the CPU."""
+    points, triangles = sphere(faces)
+    rng = np.random.default_rng(0)
+    vertices = see(points, 1, height, width)
+    ids, _, _ = reference.draw(vertices, triangles, vertices, height, width)
+    vertices = vertices.astype(float)
+    attributes, picture, by = (
+        rng.random((len(points), 2)),
+        rng.random((height, width, 2)),
+        rng.random((height, width, 2)),
+    )
+    beyond = rng.integers(-1, len(points), triangles.shape).astype(np.int32)
+    mesh = ids, vertices, triangles
+    for name, arrays in {
+        "interpolate": (attributes, np.zeros_like(picture)),
+        "interpolate_back": (attributes, by, np.zeros_like(vertices), np.zeros_like(attributes)),
+        "smooth": (beyond, picture, picture.copy()),
+        "smooth_back": (beyond, picture, by, np.zeros_like(vertices), by.copy()),
+    }.items():
+        on_device = [cuda.to_device(array) for array in (*mesh, *arrays)]
+        getattr(gradient_cuda, name)(*on_device)
+        getattr(gradient_cpu, name)(*mesh, *arrays)
+        for have, want in zip(on_device[3:], arrays, strict=True):
+            np.testing.assert_allclose(have.copy_to_host(), want, rtol=1e-9, atol=1e-9)
+
+
 if __name__ == "__main__":
+    cuda.as_cuda_array = lambda array: array  # the simulator has none
     kernels.cuda.THREADS, kernels.cuda.BLOCKS = 16, 2  # the simulator starts them all as threads of the system
     check(16, 16, 60)
+    check_light(8, 8, 60)
+    check_gradients(12, 12, 60)
     print("the same")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numba.cuda
 import numpy as np
 import pytest
+from meshes import see, sphere
 
 from kernels.rasterizer import Rasterizer
 
@@ -44,6 +45,55 @@ def test_a_device_draws_what_the_reference_draws(height, width, faces):
     import cuda_case
 
     cuda_case.check(height, width, faces)
+    cuda_case.check_light(height, width, faces)
+    cuda_case.check_gradients(height, width, faces)
+
+
+@needs_device
+@pytest.mark.parametrize("seed", range(20))
+def test_a_device_gives_the_ids_of_the_cpu(seed):
+    """Random sizes, batches and triangles, from less than a pixel to larger than the picture."""
+    rng = np.random.default_rng(seed)
+    height, width, batch, faces = (int(n) for n in rng.integers(1, (300, 300, 6, 3000)))
+    corners = rng.uniform(-0.2, 1.2, (batch, faces, 1, 2)) + rng.normal(size=(batch, faces, 3, 2)) * 10 ** rng.uniform(
+        -3, 0.5, (1, faces, 1, 1)
+    )
+    vertices = np.concatenate([corners * [width, height], rng.uniform(-5, 90, (batch, faces, 3, 1))], axis=3)
+    vertices = vertices.reshape(batch, -1, 3).astype(np.float32)
+    triangles = np.arange(3 * faces, dtype=np.int32).reshape(-1, 3)
+    attributes, out = np.ones((batch, 3 * faces, 1), np.float32), np.empty((batch, height, width, 1), np.float32)
+    on_cpu = Rasterizer(height, width, triangles, cull=bool(seed % 2), batch=batch)
+    on_cpu.draw(vertices, attributes, out)
+    to_device = numba.cuda.to_device
+    on_device = Rasterizer(height, width, to_device(triangles), cull=bool(seed % 2), batch=batch)
+    for _ in range(2):
+        on_device.draw(to_device(vertices), to_device(attributes), to_device(out))
+        np.testing.assert_array_equal(on_device.ids.copy_to_host(), on_cpu.ids)
+
+
+@needs_device
+def test_drawing_is_captured_in_a_graph_with_pytorch():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a PyTorch built for CUDA")
+    points, triangles = sphere(2000)
+    vertices = torch.from_numpy(see(points, 1, 64, 64)).cuda()
+    rasterizer = Rasterizer(64, 64, torch.from_numpy(triangles).cuda())
+    attributes, out = torch.ones(len(points), 2, device="cuda"), torch.empty(64, 64, 2, device="cuda")
+
+    def work():
+        rasterizer.draw(vertices + 1, attributes, out, stream=torch.cuda.current_stream().cuda_stream)
+        return out.sum()
+
+    want = work()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        total = work()
+    for _ in range(3):
+        graph.replay()
+        torch.cuda.synchronize()
+        assert total == want > 100
 
 
 @needs_device
