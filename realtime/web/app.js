@@ -1,8 +1,9 @@
 // The page: sends a voice to the server over WebRTC, and shows the face and plays the sound that come back.
 
-import { ask, connect, hear } from "./connection.js";
+import { ask, connect } from "./connection.js";
 import { follow } from "./figures.js";
 import { record } from "./recorder.js";
+import { Sync } from "./sync.js";
 import { microphone, nobody, Refused, soundFile } from "./voice.js";
 
 const byId = (id) => document.getElementById(id);
@@ -11,7 +12,7 @@ const face = byId("face");
 const choices = ["puppet", "voice", "file"].map(byId); // fixed while the puppet is on
 
 let stop = null; // ends what is going on, with a last sentence; null when nothing is
-let session = null; // its path at the server, when there is one
+let sync = null; // of sound and picture, when they come
 let stopRecording = null;
 
 function say(state, sentence) {
@@ -30,7 +31,7 @@ async function start() {
   let stopped = false;
   stop = (sentence, state = "idle") => {
     stopped = true;
-    stop = session = null;
+    stop = sync = null;
     ends.reverse().forEach((end) => end());
     choices.forEach((choice) => (choice.disabled = false));
     byId("start").textContent = "Start";
@@ -57,13 +58,13 @@ async function start() {
     viewing.connection.onconnectionstatechange = () => {
       if (viewing.connection.connectionState === "failed") lost("The connection was lost. Press Start to try again.");
     };
-    session = viewing.session;
+    sync = new Sync(viewing.session);
     applySound();
     say("starting", "Waiting for the puppet …");
     await Promise.all([face.play(), new Promise((shown) => face.requestVideoFrameCallback(shown))]);
     if (stopped) return;
     say("live", speaker.begin((sentence) => stop === mine && stop(sentence)));
-    end(follow(face, viewing.connection, session, lost));
+    end(follow(face, viewing, sync, lost));
     byId("record").disabled = false;
     end(() => {
       stopRecording?.();
@@ -78,7 +79,7 @@ async function start() {
 
 function applySound() {
   face.muted = !byId("hear").checked;
-  if (session) hear(session, byId("hear").checked).catch(() => {}); // it has ended, then
+  sync?.set(byId("hear").checked);
 }
 
 function voiceChanged() {

@@ -52,10 +52,10 @@ async function watch({ sdp }) {
   return { sdp: await response.text(), session: response.headers.get("Location").replace("/whep/", "/sessions/") };
 }
 
-// With the sound on, the picture waits for it; without, it comes as fast as it can.
-export function hear(session, sound) {
+// Has the browser hold each picture back for so long: none for the quickest picture, or as long as the sound takes.
+export function hold(session, milliseconds) {
   const headers = { "Content-Type": "application/json" };
-  return ask(session, { method: "PATCH", headers, body: JSON.stringify({ sound }) });
+  return ask(session, { method: "PATCH", headers, body: JSON.stringify({ hold_ms: milliseconds }) });
 }
 
 function gathered(connection) {

@@ -5,7 +5,7 @@ import { ask } from "./connection.js";
 const byId = (id) => document.getElementById(id);
 
 // Returns what ends it. `lost` is called with a sentence when the server has ended the session.
-export function follow(video, connection, session, lost) {
+export function follow(video, { connection, session }, sync, lost) {
   let shown = 0;
   let buffer = { delay: 0, count: 0 };
   let before = { shown: 0, at: performance.now() };
@@ -26,8 +26,10 @@ export function follow(video, connection, session, lost) {
       if (following) lost("The session has ended. Press Start to begin another.");
       return;
     }
-    const way = await onTheWay(connection, buffer);
+    const stats = await connection.getStats();
     if (!following) return;
+    sync.observe(stats);
+    const way = onTheWay(stats, buffer);
     const dropped = Object.entries(report.counts).filter(([name]) => name.startsWith("frames_dropped"));
     byId("dropped").textContent = dropped.reduce((sum, [, number]) => sum + number, 0);
     if (report.stages.delay) byId("delay").textContent = `${Math.round(report.stages.delay.p50_ms + way)} ms`;
@@ -40,9 +42,9 @@ export function follow(video, connection, session, lost) {
 }
 
 // Milliseconds that the network and the browser's buffer add to the server's own delay, since the last time.
-async function onTheWay(connection, buffer) {
+function onTheWay(stats, buffer) {
   let sum = 0;
-  for (const entry of (await connection.getStats()).values()) {
+  for (const entry of stats.values()) {
     if (entry.type === "candidate-pair" && entry.nominated) sum += 1000 * (entry.currentRoundTripTime ?? 0);
     if (entry.type !== "inbound-rtp" || entry.kind !== "video") continue;
     const delay = entry.jitterBufferDelay - buffer.delay;

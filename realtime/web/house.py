@@ -27,6 +27,8 @@ MOST_BYTES = 64 * 1024
 """Size of a request; an offer has a few thousand bytes."""
 READ_S = 5
 """Seconds that a request's body may take."""
+MOST_HOLD_MS = 500
+"""How long a browser can be asked to hold pictures back."""
 HEARTBEAT_S = 20
 """Seconds between two questions whether a program is still there."""
 ICON = Path(__file__).with_name("icon.svg")
@@ -105,11 +107,12 @@ class House:
         return web.json_response(self._find(request).performance.telemetry.report())
 
     async def change(self, request: web.Request) -> web.StreamResponse:
-        """Somebody turns the sound on or off."""
+        """Somebody turns the sound on or off, or hears it later than it is seen."""
         session, body = self._find(request), await _object(request)
-        if not isinstance(body.get("sound"), bool):
-            raise web.HTTPBadRequest(text='"sound" must be true or false.')
-        session.peer.set_sound(body["sound"])
+        hold = body.get("hold_ms")
+        if type(hold) is not int or not 0 <= hold <= MOST_HOLD_MS:
+            raise web.HTTPBadRequest(text=f'"hold_ms" must be a number from 0 to {MOST_HOLD_MS}.')
+        session.peer.hold_pictures(hold)
         return web.Response(status=204)
 
     async def leave(self, request: web.Request) -> web.StreamResponse:

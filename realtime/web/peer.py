@@ -65,7 +65,7 @@ class Peer:
         if speaks and self.voice is None:
             raise InputError("The offer has no voice in it: its sound must be sent to this server.")
         self._begin()
-        self.set_sound(sound)
+        self.hold_pictures(aiortc_patches.WITH_SOUND_MS if sound else aiortc_patches.SILENT_MS)
         return sdp.ask_for_short_packets(self._pc.localDescription.sdp)
 
     async def offer(self) -> str:
@@ -87,10 +87,9 @@ class Peer:
             raise InputError("The answer to our offer is not one that can be understood.") from error
         self._begin()
 
-    def set_sound(self, on: bool) -> None:
-        """Say whether the sound is heard: if not, the picture does not wait for it."""
-        delay = aiortc_patches.WITH_SOUND_MS if on else aiortc_patches.SILENT_MS
-        aiortc_patches.set_playout_delay(self._transceiver.sender, delay)
+    def hold_pictures(self, milliseconds: int) -> None:
+        """Have the other side hold each picture back for so long, from the next one on."""
+        aiortc_patches.set_playout_delay(self._transceiver.sender, milliseconds)
 
     async def connect(self) -> None:
         """Wait for the connection.

@@ -5,7 +5,7 @@ GET    /puppets               who can speak: [{"name": …}, …]
 GET    /puppets/0/preview     a still of the first
 POST   /offer                 speak and watch: {"type": "offer", "sdp": …, "puppet": 0} gives {"sdp": …, "id": …}
 GET    /sessions/ID           what the stages of a performance take and lose
-PATCH  /sessions/ID           {"sound": true}: the sound is heard, so the picture waits for it
+PATCH  /sessions/ID           {"hold_ms": 60}: how long the browser is to hold pictures back, for the sound
 DELETE /sessions/ID           leave
 POST   /whep                  watch the current performance, as WHEP (draft-ietf-wish-whep) has it: SDP in, SDP out
 DELETE /whep/ID               leave
@@ -31,7 +31,7 @@ from realtime.web.house import MOST_BYTES, Choice, House
 SHUTDOWN_S = 1.0
 """Seconds that requests under way may take when the server ends."""
 HERE = Path(__file__).parent
-SCRIPTS = ("app.js", "connection.js", "figures.js", "recorder.js", "voice.js")
+SCRIPTS = ("app.js", "connection.js", "figures.js", "recorder.js", "sync.js", "voice.js")
 PAGE = {"/": "index.html", **{f"/{name}": name for name in (*SCRIPTS, "style.css", "icon.svg")}}
 
 

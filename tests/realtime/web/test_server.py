@@ -13,6 +13,7 @@ from realtime.errors import InputError
 from realtime.web import house, server
 from realtime.web.access import Access
 from realtime.web.house import Choice
+from realtime.web.peer import Peer
 
 PAGE = Path(server.__file__).parent
 
@@ -155,6 +156,21 @@ async def test_a_puppet_that_is_not_there(client, puppet):
     response = await offer(client, {"type": "offer", "sdp": await sdp(), "puppet": puppet})
     assert response.status == 404
     assert "numbers from 0 to 0" in await response.text()
+
+
+async def test_pictures_are_held_back_for_the_sound(client, monkeypatch):
+    held = []
+    monkeypatch.setattr(Peer, "hold_pictures", lambda self, milliseconds: held.append(milliseconds))
+    path = f"/sessions/{(await (await offer(client)).json())['id']}"
+    assert held == [60]
+    for milliseconds in (0, 90, 500):
+        assert (await client.patch(path, json={"hold_ms": milliseconds})).status == 204
+    for wrong in ({}, {"hold_ms": -1}, {"hold_ms": 501}, {"hold_ms": 1.5}, {"hold_ms": True}, {"hold_ms": "1"}, []):
+        response = await client.patch(path, json=wrong)
+        assert response.status == 400
+        assert "must be" in await response.text()
+    assert held == [60, 0, 90, 500]
+    assert (await client.patch("/sessions/x", json={"hold_ms": 0})).status == 404
 
 
 async def test_each_puppet_has_its_animator():

@@ -1,0 +1,43 @@
+// Keeps the picture as late as the sound, which the browser holds back as long as it thinks fit.
+
+import { hold } from "./connection.js";
+
+const START = 60; // ms; fits an idle machine
+const MOST = 160;
+const SENT_LATER = 30; // ms that the server sends sound after its picture, on average
+const EARLY = -10; // ms that sound may be early …
+const LATE = 35; // … or late, and nothing is done about it
+
+export class Sync {
+  #session;
+  #held = 0;
+  #late = [];
+
+  constructor(session) {
+    this.#session = session;
+  }
+
+  // The sound is heard, or not.
+  set(sound) {
+    this.#late = [];
+    this.#hold(sound ? START : 0);
+  }
+
+  // Takes the connection's statistics, once a second.
+  observe(stats) {
+    if (!this.#held) return;
+    const playing = {};
+    for (const entry of stats.values()) if (entry.type === "inbound-rtp") playing[entry.kind] = entry.estimatedPlayoutTimestamp;
+    if (!playing.audio || !playing.video) return;
+    this.#late.push(playing.video - playing.audio + SENT_LATER);
+    if (this.#late.length < 3) return;
+    const late = this.#late.sort((a, b) => a - b)[1];
+    this.#late = [];
+    if (late < EARLY || late > LATE) this.#hold(Math.min(MOST, Math.max(START / 2, this.#held + late - (EARLY + LATE) / 2)));
+  }
+
+  #hold(milliseconds) {
+    this.#held = 10 * Math.round(milliseconds / 10);
+    hold(this.#session, this.#held).catch(() => {}); // it has ended, then
+  }
+}
