@@ -7,7 +7,8 @@ const byId = (id) => document.getElementById(id);
 // Returns what ends it. `lost` is called with a sentence when the server has ended the session.
 export function follow(video, { connection, session }, sync, lost) {
   let shown = 0;
-  let buffer = { delay: 0, count: 0 };
+  const server = { sum: 0, count: 0 };
+  const buffer = { sum: 0, count: 0 };
   let before = { shown: 0, at: performance.now() };
   let following = true;
   const count = () => {
@@ -29,10 +30,11 @@ export function follow(video, { connection, session }, sync, lost) {
     const stats = await connection.getStats();
     if (!following) return;
     sync.observe(stats);
-    const way = onTheWay(stats, buffer);
+    const { mean_ms: mean, count: drawn } = report.stages.delay ?? { mean_ms: 0, count: 0 };
+    const delay = since(server, mean * drawn, drawn) + onTheWay(stats, buffer);
     const dropped = Object.entries(report.counts).filter(([name]) => name.startsWith("frames_dropped"));
     byId("dropped").textContent = dropped.reduce((sum, [, number]) => sum + number, 0);
-    if (report.stages.delay) byId("delay").textContent = `${Math.round(report.stages.delay.p50_ms + way)} ms`;
+    if (!Number.isNaN(delay)) byId("delay").textContent = `${Math.round(delay)} ms`;
   }, 1000);
   return () => {
     following = false;
@@ -41,16 +43,20 @@ export function follow(video, { connection, session }, sync, lost) {
   };
 }
 
-// Milliseconds that the network and the browser's buffer add to the server's own delay, since the last time.
+// The mean of what was added to a sum since the last time; NaN if nothing was.
+function since(last, sum, count) {
+  const mean = (sum - last.sum) / (count - last.count);
+  Object.assign(last, { sum, count });
+  return mean;
+}
+
+// Milliseconds that the network and the browser's buffer add to the server's own delay.
 function onTheWay(stats, buffer) {
   let sum = 0;
   for (const entry of stats.values()) {
     if (entry.type === "candidate-pair" && entry.nominated) sum += 1000 * (entry.currentRoundTripTime ?? 0);
-    if (entry.type !== "inbound-rtp" || entry.kind !== "video") continue;
-    const delay = entry.jitterBufferDelay - buffer.delay;
-    const count = entry.jitterBufferEmittedCount - buffer.count;
-    if (count > 0) sum += (1000 * delay) / count;
-    Object.assign(buffer, { delay: entry.jitterBufferDelay, count: entry.jitterBufferEmittedCount });
+    if (entry.type === "inbound-rtp" && entry.kind === "video")
+      sum += since(buffer, 1000 * entry.jitterBufferDelay, entry.jitterBufferEmittedCount);
   }
   return sum;
 }

@@ -111,9 +111,10 @@ async def chromium(url, *flags, permissions=()):
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(30), aiohttp.ClientSession() as client:
-                while not (found := re.search(rb"ws://\S+", await process.stderr.readline())):
-                    assert process.returncode is None, "Chromium has ended"
+            async with aiohttp.ClientSession() as client:
+                async with asyncio.timeout(30):
+                    while not (found := re.search(rb"ws://\S+", await process.stderr.readline())):
+                        assert process.returncode is None, "Chromium has ended"
                 socket = await client.ws_connect(found[0].decode(), max_msg_size=0)
                 tab = Tab(socket, None)
                 listening = asyncio.create_task(tab.listen())

@@ -213,7 +213,7 @@ async def test_the_jester_moves_its_mouth(jester):
         await tab.click("#start")
         await tab.until(f"{STATE} === 'live'", 30)
         await tab.evaluate(SEE)
-        await asyncio.sleep(4)
+        await asyncio.sleep(2.5)
         seen = await tab.evaluate("window.seen")
     pictures = np.array([grey for _, grey in seen]).reshape(-1, 32, 32)
     assert len(pictures) > 20
