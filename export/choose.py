@@ -90,7 +90,7 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
             return store.load(onnx, chosen)
         except EngineError as error:
             say(f"{error} It is built anew.")
-    else:
+    elif wish.engine == "auto":
         say("Choosing the fastest engine for this machine: once, a few seconds.")
     tried = compare(onnx, wish, record())
     best = keep(onnx, wish, tried)
@@ -98,9 +98,9 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
         chain = FALLBACK[wish.device]
         following = chain[chain.index(wish.engine) + 1 :] if wish.engine in chain else chain
         reasons = " ".join(candidate.refused or "" for candidate in tried)
-        for engine in following:
-            say(f"{reasons} Falling back on {engine}.")
-            return renderer(onnx, Wish(wish.device, engine, "auto", wish.threads), record, say)
+        if following:
+            say(f"{reasons} Falling back on {following[0]}.")
+            return renderer(onnx, Wish(wish.device, following[0], "auto", wish.threads), record, say)
     if best and best.built:
         return best.built[0]
     reasons = " ".join(candidate.refused or "" for candidate in tried) or f"No engine for {wish.device} is installed."

@@ -22,7 +22,7 @@ class ToyRenderer(torch.nn.Module):
     def forward(self, photo: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x = torch.cat([photo, mask], 3).permute(0, 3, 1, 2).float() / 127.5 - 1
         rgb = self.second(torch.relu(self.first(x))) * 0.2 + 0.5
-        return (rgb * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1), mask + 0
+        return (rgb * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1), (mask.float() * 0.5).to(torch.uint8)
 
 
 def write_toy(folder: Path) -> Path:

@@ -1,0 +1,202 @@
+"""A whole frame as one CUDA graph: samples in, picture out, one copy each way, nothing allocated.
+
+Audio step, face model, rasterizer, renderer, composite and colours, for B sessions at once, are recorded once with
+static buffers and replayed for every frame. The background lies on the GPU.
+
+    graph = FrameGraph(puppet, Clip.of(puppet), batch=1, look_ahead_ms=80)
+    graph.hear(samples)                    # first the look-ahead, whole frames of it
+    picture = graph.step(samples, [0])     # then a frame's samples and the number of the frame
+
+On the CPU the same steps run one by one, which is how they are tested without a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from export.clip import Clip
+from export.engine import Device, EngineError, Precision, Recipe
+from export.frame_steps import Geometry, composite, taps, to_i420
+from export.onnx_module import OnnxModule
+from export.torch_engine import module
+from kernels.rasterizer import Rasterizer
+from models.puppet import Puppet
+from models.renderer_format import CHANNELS, SIZE
+from models.voice_stream import DIAL, HOP, SAMPLE_RATE
+
+WARM_UP = 3
+"""Runs before the recording, in which libraries choose their kernels and allocate."""
+
+
+class FrameGraph:
+    """Draws one puppet for `batch` sessions in step. To be used from one thread."""
+
+    def __init__(
+        self,
+        puppet: Puppet,
+        clip: Clip,
+        batch: int = 1,
+        look_ahead_ms: int = 80,
+        precision: Precision = "fp16",
+        device: Device = "cuda",
+        fused: bool = False,
+        i420: bool = False,
+    ) -> None:
+        """Record the graph.
+
+        Args:
+            puppet: who is shown; its rate must make a frame whole hops of 10 ms.
+            clip: its background.
+            batch: B, sessions that run in step.
+            look_ahead_ms: of the voice network.
+            precision: of the renderer.
+            device: "cuda"; "cpu" runs the steps without a graph.
+            fused: let Inductor compile the steps between the networks' convolutions; takes a minute.
+            i420: give planes for an encoder instead of RGB.
+
+        Raises:
+            EngineError: the rate does not fit.
+        """
+        hops = Fraction(SAMPLE_RATE, HOP) / puppet.fps
+        if hops.denominator != 1:
+            raise EngineError(
+                f"A frame at {puppet.fps} pictures a second is {float(hops)} hops; whole ones are needed."
+            )
+        self.samples = int(hops) * HOP
+        """Of a frame."""
+        self._back = max(0, int(hops) - look_ahead_ms * SAMPLE_RATE // 1000 // HOP)
+        """Rows from the newest expression to the one that is shown."""
+        self.batch = batch
+        self._device = torch.device(device)
+        self._clip = {name: torch.tensor(getattr(clip, name), device=device) for name in Clip.__slots__}
+        self._box = clip.box
+        self._i420 = i420
+
+        self._geometry = Geometry(puppet.face, self._device)
+        triangles = torch.tensor(puppet.face.triangles, device=device)
+        self._rasterizer = Rasterizer(SIZE, SIZE, self._raw(triangles), batch=batch)
+        self._face = torch.empty(batch, SIZE, SIZE, CHANNELS, dtype=torch.uint8, device=device)
+        self._gain = torch.tensor(puppet.voice.gain.T.copy(), device=device)
+        self._offset = torch.tensor(puppet.voice.offset, device=device)
+        threads = torch.get_num_threads()
+        self._voice = module(puppet.folder / "expression.onnx", Recipe("torch", "fp32", device, threads))
+        self._renderer = module(puppet.folder / "renderer.onnx", Recipe("torch", precision, device, threads))
+        self._state = self._silence(self._voice)
+        self._rows = torch.zeros(batch, self._back + 1, len(self._gain), device=device)
+        self._dial = torch.full((batch,), DIAL.index(look_ahead_ms), dtype=torch.int64, device=device)
+
+        pinned = self._device.type == "cuda"
+        self._given = torch.zeros(batch, self.samples + 1, pin_memory=pinned)
+        """Samples, and the number of the clip's frame (exact up to 2²⁴)."""
+        self._input = torch.zeros(batch, self.samples + 1, device=device)
+        self._fused = fused
+        self._listen, self._draw = self._built(self._listening), self._built(self._drawing)
+        self._output = self._frame()
+        self._taken = torch.empty(self._output.shape, dtype=torch.uint8, pin_memory=pinned)
+        self._replay = self._record() if pinned else self._frame_to_host
+        self.reset()
+
+    def reset(self) -> None:
+        """All sessions have heard nothing."""
+        for tensor in (*self._state.values(), self._rows):
+            tensor.zero_()
+
+    def hear(self, samples: Float32[NDArray[np.float32], "B samples"]) -> None:
+        """Take in sound before the first frame: the look-ahead, in whole frames; what is drawn meanwhile is dropped."""
+        for start in range(0, samples.shape[1], self.samples):
+            self.step(samples[:, start : start + self.samples], [0] * self.batch)
+
+    def step(
+        self, samples: Float32[NDArray[np.float32], "B samples"], frames: Sequence[int]
+    ) -> UInt8[NDArray[np.uint8], "B ..."]:
+        """One frame for every session; the picture is valid until the next call.
+
+        Args:
+            samples: what each session hears next, one frame's worth.
+            frames: number of the clip's frame behind each (`models.background.bounce`).
+        """
+        given = self._given.numpy()
+        given[:, :-1] = samples
+        given[:, -1] = frames
+        self._replay()
+        return self._taken.numpy()
+
+    def _frame(self) -> Tensor:
+        """Everything between the two copies."""
+        self._input.copy_(self._given, non_blocking=True)
+        expression, *state = self._listen(self._input[:, None, :-1], *self._state.values())
+        for kept, new in zip(self._state.values(), state, strict=True):
+            kept.copy_(new)
+        self._rows.copy_(torch.cat([self._rows, expression], 1)[:, -self._back - 1 :])
+        at = self._input[:, -1].long()
+        shown = self._rows[:, 0] @ self._gain + self._offset
+        place = (self._clip[name][at] for name in ("rotation", "translation", "camera"))
+        vertices, attributes = self._geometry(shown, *place)
+        stream = torch.cuda.current_stream().cuda_stream if self._device.type == "cuda" else 0
+        corners, colours, out = map(self._raw, (vertices.contiguous(), attributes, self._face))
+        self._rasterizer.draw(corners, colours, out, stream=stream)
+        return self._draw(self._face, at)
+
+    def _listening(self, samples: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Samples [B, 1, n] and state -> expressions [B, hops, K] and the new state."""
+        named = dict(zip(self._state, state, strict=True))
+        inputs = [{"samples": samples, "look_ahead": self._dial, **named}[name] for name in self._voice.inputs]
+        outputs = dict(zip(self._voice.outputs, torch.vmap(self._voice)(*inputs), strict=True))
+        return outputs["expression"], *(outputs[f"next_{name}"] for name in self._state)
+
+    def _drawing(self, face: Tensor, at: Tensor) -> Tensor:
+        """The rasterized face and the clip's frame -> the picture."""
+        inputs = {"face": face, "photo": self._clip["photo"][at], "mask": self._clip["mask"][at]}
+        one_each = [inputs[name][:, None] for name in self._renderer.inputs]
+        rgb, alpha = (drawn[:, 0] for drawn in torch.vmap(self._renderer)(*one_each))
+        x, y, scale = self._clip["crop"][at].unbind(1)
+        top, bottom, left, right = self._box
+        picture = self._clip["frames"][at]
+        below = picture[:, top:bottom, left:right]
+        patch = composite(below, rgb, alpha, taps(top, bottom, y, scale), taps(left, right, x, scale))
+        picture[:, top:bottom, left:right] = patch
+        return to_i420(picture) if self._i420 else picture
+
+    def _built(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return torch.compile(step, mode="max-autotune-no-cudagraphs", dynamic=False) if self._fused else step
+
+    def _record(self) -> Callable[[], None]:
+        """The frame as a graph, and how to replay it and wait."""
+        stream: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        with torch.inference_mode(), torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                self._frame_to_host()
+            stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=stream):
+                self._output = self._frame()
+                self._taken.copy_(self._output, non_blocking=True)
+
+        def replay() -> None:
+            with torch.cuda.stream(stream):
+                graph.replay()
+            stream.synchronize()
+
+        return replay
+
+    def _frame_to_host(self) -> None:
+        with torch.inference_mode():
+            self._taken.copy_(self._frame(), non_blocking=True)
+
+    def _raw(self, tensor: Tensor) -> Any:  # noqa: ANN401 (what the kernels take: a NumPy or a CUDA array)
+        return tensor if tensor.is_cuda else tensor.numpy()
+
+    def _silence(self, voice: OnnxModule) -> dict[str, Tensor]:
+        shapes = {name: shape for name, shape in voice.shapes.items() if name.startswith("state.")}
+        return {
+            name: torch.zeros(self.batch, *(size or 1 for size in shape), device=self._device)
+            for name, shape in shapes.items()
+        }

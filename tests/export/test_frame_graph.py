@@ -1,0 +1,102 @@
+"""A frame in torch steps is the frame that the puppeteer draws, for one session and for several."""
+
+import numpy as np
+import pytest
+import torch
+
+from export.clip import Clip
+from export.engine import FOR_PICTURES, FOR_VOICE, EngineError, load
+from export.frame_graph import FrameGraph
+from export.frame_steps import faces_around, taps, to_i420
+from export.recorded import HELLO
+from models.puppet import Puppet
+from models.puppeteer import Puppeteer
+from models.video import read_sound
+from models.voice_stream import VoiceStream
+
+FRAMES = 5
+START = 12_800
+
+
+@pytest.fixture(scope="module")
+def puppet():
+    return Puppet.bundled()
+
+
+@pytest.fixture(scope="module")
+def clip(puppet):
+    return Clip.of(puppet, FRAMES)
+
+
+def play(graph, sound):
+    """Frames of a stream that starts with `sound` [B, samples]."""
+    graph.hear(sound[:, :640])
+    pieces = (sound[:, 640 * (n + 1) : 640 * (n + 2)] for n in range(FRAMES))
+    return [graph.step(piece, [n] * len(sound)).copy() for n, piece in enumerate(pieces)]
+
+
+@pytest.fixture(scope="module")
+def sound():
+    samples = read_sound(HELLO)
+    return samples[None, START : START + 640 * (FRAMES + 1)]
+
+
+def test_is_what_the_puppeteer_draws(puppet, clip, sound):
+    stream = VoiceStream(load(puppet.folder / "expression.onnx", FOR_VOICE), 80)
+    puppeteer = Puppeteer(puppet, stream, load(puppet.folder / "renderer.onnx", FOR_PICTURES[1:]))
+    graph = FrameGraph(puppet, clip, precision="fp32", device="cpu")
+    state, heard = puppeteer.initial_state(), 0
+    for n, picture in enumerate(play(graph, sound)):
+        end = 640 * (n + 2)
+        expected, state = puppeteer.step(sound[0, heard:end], state)
+        heard = end
+        moved = np.abs(expected.astype(int) - clip.frames[n]).max(2) > 0
+        error = np.square(expected.astype(float) - picture[0])[moved].mean()
+        assert moved.sum() > 5000
+        assert 10 * np.log10(255**2 / error) > 45
+
+
+def test_sessions_do_not_disturb_one_another(puppet, clip, sound):
+    alone = play(FrameGraph(puppet, clip, precision="fp32", device="cpu"), sound)
+    pair = np.concatenate([np.zeros_like(sound), sound])
+    for one, both in zip(alone, play(FrameGraph(puppet, clip, 2, precision="fp32", device="cpu"), pair), strict=True):
+        assert np.abs(one[0].astype(int) - both[1]).max() <= 2
+        assert np.abs(one[0].astype(int) - both[0]).max() > 2
+
+
+def test_starts_again(puppet, clip, sound):
+    graph = FrameGraph(puppet, clip, precision="fp32", device="cpu")
+    first = play(graph, sound)
+    graph.reset()
+    np.testing.assert_array_equal(play(graph, sound)[-1], first[-1])
+
+
+def test_a_rate_without_whole_hops_is_refused(puppet, clip):
+    class Film:
+        fps = puppet.fps * 24 / 25
+
+    with pytest.raises(EngineError, match=r"4\.166.* hops"):
+        FrameGraph(Film(), clip, device="cpu")
+
+
+def test_i420_is_that_of_opencv():
+    import cv2
+
+    picture = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(2, 0).repeat(2, 1)
+    expected = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
+    found = to_i420(torch.tensor(picture)[None])[0].numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_every_triangle_is_found_around_its_corners():
+    triangles = np.array([[0, 1, 2], [2, 1, 3]], np.int32)
+    assert faces_around(triangles, 5).tolist() == [[0, 2], [0, 1], [0, 1], [1, 2], [2, 2]]
+
+
+def test_taps_add_up_inside_and_vanish_outside():
+    weights = taps(0, 600, torch.tensor([100.0]), torch.tensor([0.64]))
+    sums = weights.sum(2)[0]
+    assert sums[:90].abs().max() == 0
+    assert torch.allclose(sums[110:480], torch.ones(370))
+    assert sums[520:].abs().max() == 0
