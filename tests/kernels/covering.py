@@ -31,7 +31,10 @@ def coverage(vertices, triangles, cull, counts):
 
 
 def holes(covered):
-    """How many uncovered pixels cannot be reached from the picture's border; `covered`: bool [H, W]."""
+    """How many uncovered pixels cannot be reached from the picture's border, diagonal steps allowed.
+
+    `covered`: bool [H, W]. A notch in the outline can be so narrow that only a diagonal leads out of it.
+    """
     outside = np.pad(covered.astype(np.uint8), 1)
-    cv2.floodFill(outside, None, (0, 0), 1)
+    cv2.floodFill(outside, None, (0, 0), 1, flags=8)
     return int((outside == 0).sum())
