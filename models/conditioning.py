@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 from numpy.typing import NDArray
 
+from kernels.normals import vertex_normals
 from kernels.rasterizer import Rasterizer
 from kernels.resample import resample
 from models.camera import Camera, Crop, project, transform
@@ -33,6 +34,7 @@ class Conditioner:
         self._camera = camera
         self._rasterizer = Rasterizer(SIZE, SIZE, face.triangles)
         low, high = face.mean.min(axis=0), face.mean.max(axis=0)
+        self._normals = np.empty(face.mean.shape, np.float32)
         self._attributes = np.zeros((len(face.mean), CHANNELS), np.float32)
         self._attributes[:, :3] = (face.mean - low) / (high - low)
         self._attributes[face.regions["inner_mouth"], 5] = 1
@@ -66,20 +68,11 @@ class Conditioner:
     ) -> UInt8[NDArray[np.uint8], "256 256 6"]:
         """The rasterized face in the crop; 0 where there is none."""
         vertices = transform(self._face.shape(None, expression), rotation, translation)
-        self._attributes[:, 3:5] = 0.5 + 0.5 * self._normals(vertices)[:, :2]
+        vertex_normals(vertices, self._face.triangles, self._normals)
+        self._attributes[:, 3:5] = 0.5 + 0.5 * self._normals[:, :2]
         out = np.empty((SIZE, SIZE, CHANNELS), np.uint8)
         self._rasterizer.draw(project(crop.camera(self._camera, SIZE), vertices), self._attributes, out)
         return out
-
-    def _normals(self, vertices: Float32[NDArray[np.float32], "V 3"]) -> Float32[NDArray[np.float32], "V 3"]:
-        """Unit normals, each the area-weighted mean of those of the triangles around."""
-        a, b, c = np.moveaxis(vertices[self._face.triangles], 1, 0)
-        (px, py, pz), (qx, qy, qz) = (b - a).T, (c - a).T
-        corners = self._face.triangles.ravel()
-        faces = py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx  # np.cross takes six times as long
-        normals = np.stack([np.bincount(corners, np.repeat(f, 3), len(vertices)) for f in faces], axis=1)
-        length = np.sqrt(np.einsum("vi,vi->v", normals, normals))
-        return (normals / np.maximum(length, 1e-12)[:, None]).astype(np.float32)
 
 
 def cut(picture: Picture, crop: Crop) -> UInt8[NDArray[np.uint8], "256 256 3"]:
