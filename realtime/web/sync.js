@@ -3,7 +3,7 @@
 import { hold } from "./connection.js";
 
 const START = 60; // ms; fits an idle machine
-const MOST = 160;
+const MOST = 120; // more would be felt in a conversation
 const SENT_LATER = 30; // ms that the server sends sound after its picture, on average
 const EARLY = -10; // ms that sound may be early …
 const LATE = 35; // … or late, and nothing is done about it
