@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def mean_r(rows: Sequence[dict[str, Any]]) -> dict[str, dict[int, float]]:
     return {model: {ms: float(np.mean(r)) for ms, r in sorted(line.items())} for model, line in values.items()}
 
 
-def draw_curves(panels: dict[str, Sequence[dict[str, Any]]], path: Path) -> None:
+def draw_curves(panels: Mapping[str, Sequence[dict[str, Any]]], path: Path) -> None:
     """One panel for each title: mean correlation of each model against look-ahead."""
     picture = np.concatenate([_panel(title, mean_r(rows)) for title, rows in panels.items()], 1)
     done, png = cv2.imencode(".png", picture)
@@ -38,18 +38,18 @@ def draw_curves(panels: dict[str, Sequence[dict[str, Any]]], path: Path) -> None
 def _panel(title: str, lines: dict[str, dict[int, float]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     picture = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
 
-    def at(ms: float, r: float) -> tuple[int, int]:
+    def at(ms: int, r: float) -> tuple[int, int]:
         x = MARGIN + ms / max(DIAL) * (WIDTH - 2 * MARGIN)
         return round(x), round(HEIGHT - MARGIN - max(r, 0.0) / HIGHEST * (HEIGHT - 2 * MARGIN))
 
     def write(text: str, place: tuple[int, int], colour: tuple[int, int, int] = (40, 40, 40)) -> None:
         cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
 
-    for r in np.arange(0, HIGHEST + 0.05, 0.1):
+    for r in np.arange(0, HIGHEST + 0.05, 0.1).tolist():
         cv2.line(picture, at(0, r), at(max(DIAL), r), (225, 225, 225), 1)
         write(f"{r:.1f}", (14, at(0, r)[1] + 4))
     for ms in DIAL:
-        write(str(ms), (at(ms, 0)[0] - 10, HEIGHT - MARGIN + 18))
+        write(str(ms), (at(ms, 0.0)[0] - 10, HEIGHT - MARGIN + 18))
     write(f"{title}: r of the mouth's opening against look-ahead, ms", (MARGIN, 24))
     for number, (model, line) in enumerate(lines.items()):
         colour = COLOURS[model]

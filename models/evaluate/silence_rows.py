@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 
 from models.audio_encoder import HOP, SAMPLE_RATE
 from models.evaluate.voice_scores import Ruler
 from models.expression_net import DIAL, ExpressionNet
-from models.training.expression_data import Clip, Signal
+from models.training.expression_data import Clip
 from models.training.expression_sounds import coloured_noise, knocks, music
 from models.training.heads import PUPILS_APART
 
@@ -27,8 +27,10 @@ OPEN = 0.1
 STILL_SHARE = 0.1
 """Of a person's seconds, the calmest: how still a living mouth is, with the tracker's noise."""
 
+Sound = Float32[NDArray[np.float32], "_"]
 
-def noises(seed: int = 7) -> dict[str, Signal]:
+
+def noises(seed: int = 7) -> dict[str, Sound]:
     """A minute of each, at LEVEL."""
     rng, count = np.random.default_rng(seed), SECONDS * SAMPLE_RATE
     sounds = {"silence": np.zeros(count), "room noise": coloured_noise(count, rng), "keyboard": knocks(count, rng)}
@@ -36,7 +38,7 @@ def noises(seed: int = 7) -> dict[str, Signal]:
     return {name: at_level(sound) for name, sound in sounds.items()}
 
 
-def at_level(sound: Float[NDArray[np.floating], " samples"]) -> Signal:
+def at_level(sound: Float[NDArray[np.floating], "_"]) -> Sound:
     """A sound at LEVEL (root mean square), repeated or cut to a minute."""
     sound = np.resize(sound, SECONDS * SAMPLE_RATE).astype(np.float64)
     loud = np.sqrt((sound**2).mean())
@@ -55,7 +57,7 @@ def natural_stillness(clips: Sequence[Clip], ruler: Ruler) -> float:
 
 
 def silence_rows(
-    net: ExpressionNet, ruler: Ruler, sounds: dict[str, Signal], before: Signal, natural: float
+    net: ExpressionNet, ruler: Ruler, sounds: dict[str, Sound], before: Sound, natural: float
 ) -> Iterator[dict[str, Any]]:
     """Speed of the lips (pupil distances per second) and openings of the mouth, while nobody speaks.
 

@@ -110,10 +110,9 @@ class Judged:
         hits = []
         for start, stop in self._closures():
             # Hop h shows boundary h + 1 - delay.
-            at = np.arange(max(start - NEAR, 0), stop + NEAR) + delay - 1
-            at = at[(at >= 0) & (at < len(opening))]
-            if len(at):
-                hits.append(opening[at].min() <= self._shut)
+            first, last = start + delay - 1, stop + delay - 1
+            if first >= 0 and last <= len(opening):
+                hits.append(opening[max(first - NEAR, 0) : last + NEAR].min() <= self._shut)
         return float(np.mean(hits)) if hits else float("nan")
 
     def _closures(self) -> Iterator[tuple[int, int]]:
