@@ -71,7 +71,7 @@ class _Interpolate(torch.autograd.Function):
     @staticmethod
     def backward(context: Context, by_out: Tensor) -> tuple[Tensor | None, ...]:
         ids, triangles, vertices, attributes = context.saved_tensors
-        to_vertices, to_attributes = torch.zeros_like(vertices), torch.zeros_like(attributes)
+        to_vertices, to_attributes = vertices.new_zeros(vertices.shape), attributes.new_zeros(attributes.shape)
         _run("interpolate_back", ids, vertices, triangles, attributes, by_out, to_vertices, to_attributes)
         return None, None, to_vertices, to_attributes
 
@@ -94,7 +94,10 @@ class _Smooth(torch.autograd.Function):
     @staticmethod
     def backward(context: Context, by_out: Tensor) -> tuple[Tensor | None, ...]:
         ids, triangles, beyond, vertices, picture = context.saved_tensors
-        to_vertices, to_picture = torch.zeros_like(vertices), by_out.clone(memory_format=torch.contiguous_format)
+        to_vertices, to_picture = (
+            vertices.new_zeros(vertices.shape),
+            by_out.clone(memory_format=torch.contiguous_format),
+        )
         _run("smooth_back", ids, vertices, triangles, beyond, picture, by_out, to_vertices, to_picture)
         return None, None, None, to_vertices, to_picture
 

@@ -63,6 +63,19 @@ def test_interpolation_has_the_gradient_of_finite_differences():
         torch.testing.assert_close(leaf.grad.view(-1), want, rtol=1e-5, atol=1e-6)
 
 
+def test_gradients_do_not_depend_on_the_memory_layout():
+    surface, results = Surface(SIZE, SIZE, TRIANGLES), []
+    for layout in (lambda array: array, lambda array: array.T.contiguous().T):
+        vertices, attributes = (layout(placed()).requires_grad_() for _ in range(2))
+        ids = surface.ids(vertices)
+        picture = surface.smooth(ids, vertices, surface.interpolate(ids, vertices, attributes))
+        (picture.permute(2, 0, 1) ** 2).sum().backward()
+        results.append((picture, vertices.grad, attributes.grad))
+    assert results[0][1].abs().max() > 1
+    for first, second in zip(*results, strict=True):
+        torch.testing.assert_close(first, second)
+
+
 @pytest.mark.parametrize("turn", [0.0, 0.3, 1.1])
 def test_smoothing_has_the_gradient_of_finite_differences(turn):
     generator = torch.manual_seed(2)
