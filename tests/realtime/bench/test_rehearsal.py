@@ -13,6 +13,11 @@ FPS = Fraction(25)
 PLAN = Plan(FPS, Fraction(2), Fraction(1), Fraction(1, 2))
 
 
+class HandClock:
+    def now(self):
+        return 0.0
+
+
 class Told(LoudnessAnimator):
     """Tells from which frame on it was asked to begin."""
 
@@ -74,3 +79,20 @@ def test_both_draw_in_turn_and_every_picture_has_its_number():
     assert np.diff(rehearsal.began)[:140] == pytest.approx(0.04, abs=0.011)
     assert telemetry.phases[Phase.REAL].stage("animate").percentile(50) == pytest.approx(0.012, rel=0.02)
     assert telemetry.phases[Phase.FLOOR].stage("animate").percentile(50) == pytest.approx(0.002, rel=0.02)
+
+
+def test_frames_that_are_only_heard_keep_their_numbers():
+    telemetry = PhasedTelemetry(HandClock())
+    real, floor = Told(FPS, 0, (256, 256)), Told(FPS, 0, (256, 256))
+    rehearsal = Rehearsal(real, floor, PLAN, telemetry, HandClock())
+    state = rehearsal.initial_state()
+    for number in range(60):
+        sound = np.full(640, number, np.float32)
+        if number % 3:
+            state = rehearsal.hear(sound, state)
+        else:
+            picture, state = rehearsal.step(sound, state)
+            assert frame_number.read(picture[:, :, 1]) == number
+    assert np.array_equal(np.concatenate(rehearsal.heard)[::640], np.arange(60))
+    assert real.drawn == list(range(0, 50, 3))
+    assert floor.drawn == [51, 54, 57]
