@@ -56,9 +56,9 @@ class SpeechGate(nn.Module):
         return held - DOUBT, after
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D 1 T"], State]:
-        """The factor: fully open from odds of about 3 to 1 on, shut below 1 to 3.
+        """The factor: fully open from even odds on, shut below about 1 to 7.
 
         It must not waver within speech, since it scales the whole distance from the mouth at rest.
         """
         logits, after = self.logits(x, state)
-        return ((1 + logits) / 2).clamp(0.0, 1.0)[:, :, None], after
+        return (1 + logits / 2).clamp(0.0, 1.0)[:, :, None], after

@@ -10,18 +10,11 @@ from models.audio_encoder import AudioEncoder
 from models.speech_gate import SpeechGate
 from models.training.expression_pieces import Sampler, augment
 
-BEGINNING = 20
-"""Hops after the first ones of speech that still are its beginning."""
-EAGERNESS = 4.0
-"""Weight of these hops: a first syllable that is cut off is seen at once."""
-
 
 def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B D T"]) -> Float[Tensor, ""]:
     """Cross entropy where it is known whether somebody speaks (0 or 1; NaN where not)."""
     known = ~speaks.isnan()
-    spoke = nn.functional.pad(speaks, (BEGINNING, 0))[..., :-BEGINNING] == 1
-    weight = torch.where((speaks == 1) & ~spoke, EAGERNESS, 1.0)[known]
-    return nn.functional.binary_cross_entropy_with_logits(logits[known], speaks[known], weight)
+    return nn.functional.binary_cross_entropy_with_logits(logits[known], speaks[known])
 
 
 def train_gate(gate: SpeechGate, encoder: AudioEncoder, sampler: Sampler, steps: int, batch: int) -> float:
