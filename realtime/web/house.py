@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from realtime.telemetry import Telemetry, healthy, prometheus
 from realtime.web.access import Access
 from realtime.web.dictation import dictate
 from realtime.web.session import Performance, Session
+
+logger = logging.getLogger(__name__)
 
 MOST_PERFORMANCES = 2
 """At a time: each animates a face and encodes a video."""
@@ -170,6 +173,10 @@ class House:
             await session.close()
             if isinstance(error, InputError):
                 raise web.HTTPBadRequest(text=str(error)) from error
+            if isinstance(error, Exception):
+                logger.exception("A puppet could not be prepared")
+                text = "The puppet could not be prepared; the server's terminal says why."
+                raise web.HTTPInternalServerError(text=text) from error
             raise
         session.on_end(forget)
         return name, answer

@@ -60,7 +60,7 @@ class Peer:
             await self._pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:
-            logger.info("An offer could not be taken: %r", error)
+            logger.info("An offer could not be taken: %s", type(error).__name__)  # its text quotes the offer
             raise InputError("The offer is not one that can be answered.") from error
         if speaks and self.voice is None:
             raise InputError("The offer has no voice in it: its sound must be sent to this server.")
@@ -83,7 +83,7 @@ class Peer:
         try:
             await self._pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         except Exception as error:
-            logger.info("An answer could not be taken: %r", error)
+            logger.info("An answer could not be taken: %s", type(error).__name__)
             raise InputError("The answer to our offer is not one that can be understood.") from error
         self._begin()
 
@@ -110,7 +110,7 @@ class Peer:
         except TimeoutError:
             logger.warning("A connection did not close in %d s.", CLOSE_S)
         except Exception as error:  # noqa: BLE001 - aiortc cannot end what an odd offer has half begun
-            logger.info("A connection was not there to be closed: %r", error)
+            logger.info("A connection was not there to be closed: %s", type(error).__name__)
 
     def _add_tracks(self, voice: str | None) -> None:
         """Offer our tracks. Directions are such that the other side can send us a voice at most."""

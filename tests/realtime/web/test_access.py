@@ -128,6 +128,17 @@ async def test_an_open_server_without_tls_has_numbers_only(host, status):
         assert (await client.get("/", headers={"Host": host})).status == status
 
 
+async def test_an_open_server_sends_nothing_into_private_networks():
+    voice = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n"
+    video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=recvonly\r\na=rtpmap:96 H264/90000\r\n"
+    inside = "a=candidate:1 1 udp 1 192.168.1.1 80 typ host\r\n"
+    async with visit(Access("0.0.0.0", insecure=True)) as client:
+        body = {"type": "offer", "sdp": f"v=0\r\n{voice}{inside}{video}"}
+        response = await client.post("/offer", json=body)
+        assert response.status == 400
+        assert "only addresses of a private network" in await response.text()
+
+
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
 async def test_a_foreign_page_cannot_open_the_socket(headers):
     async with visit(Access()) as client:

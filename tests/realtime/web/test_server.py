@@ -221,13 +221,26 @@ async def test_offers_that_ask_for_something_else(client, change):
     assert (await offer(client)).status == 200
 
 
+async def test_nothing_of_an_offer_is_logged(client, caplog):
+    caplog.set_level("DEBUG", "realtime")
+    secret = "s3cret-of-the-offer"
+    good = await sdp()
+    for bad in (f"v=0\r\n{secret}", good.replace("a=mid:0", f"a=rtpmap:{secret} x/y"), good.replace("a=mid:0", secret)):
+        await offer(client, {"type": "offer", "sdp": bad})
+    await offer(client)
+    assert secret not in caplog.text
+    assert "candidate" not in caplog.text
+
+
 async def test_a_puppet_that_cannot_be_made_frees_its_place():
     def broken():
         raise RuntimeError("the puppet's strings are cut")
 
     async with visit(broken) as client:
         for _ in range(house.MOST_PERFORMANCES + 1):
-            assert (await offer(client)).status == 500
+            response = await offer(client)
+            assert response.status == 500
+            assert "terminal says why" in await response.text()
 
 
 async def test_who_never_connects_is_let_go(client, monkeypatch):
