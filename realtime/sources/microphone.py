@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,8 @@ BACKLOG = 20
 """Blocks that may wait for the loop; more are lost, the oldest first, and leave a gap that the chunker counts."""
 SILENCE_S = 1.0
 """Seconds without a block after which a device is lost, whatever the sound system says."""
+DROP_S = 0.5
+"""Seconds that stopping a device may take; it takes a block."""
 RETRY_S = 0.5
 """Seconds from one look for a lost device to the next."""
 
@@ -81,8 +84,12 @@ class MicrophoneSource:
             loop.call_soon_threadsafe(blocks.offer, AudioChunk(block[:, 0].copy(), self._heard))
             self._heard += frames
 
+        def finish() -> None:
+            """It was unplugged."""
+            loop.call_soon_threadsafe(blocks.close)
+
         try:
-            self._stream = self._sounddevice.InputStream(
+            stream = self._sounddevice.InputStream(
                 SAMPLE_RATE,
                 BLOCK,
                 self._device,
@@ -90,17 +97,19 @@ class MicrophoneSource:
                 dtype="float32",
                 latency="low",
                 callback=copy,
-                finished_callback=lambda: loop.call_soon_threadsafe(blocks.close),  # it was unplugged
+                finished_callback=finish,
             )
+            stream.start()
         except sound_system.failures() as error:
             raise self._refused(error) from error
-        self._blocks = blocks
+        self._stream, self._blocks = stream, blocks
 
     async def _presence(self) -> AsyncIterator[AudioChunk]:
         """What is heard until the device is gone."""
         assert self._blocks is not None
         self._last = self._clock.now()
-        with self._stream, suppress(TimeoutError):
+        end = self._stream.stop
+        try:
             while True:
                 async with asyncio.timeout(SILENCE_S):
                     block = await anext(self._blocks, None)
@@ -108,6 +117,10 @@ class MicrophoneSource:
                     return
                 self._last = self._clock.now()
                 yield block
+        except TimeoutError:
+            end = self._stream.abort
+        finally:
+            _drop(end, self._stream.close)
 
     async def _absence(self, loop: asyncio.AbstractEventLoop) -> AsyncIterator[AudioChunk]:
         """Gaps in step with the clock until the device is back."""
@@ -135,3 +148,15 @@ class MicrophoneSource:
     def _refused(self, error: Exception) -> DeviceError:
         name = "the default microphone" if self._device is None else f"the microphone {self._device!r}"
         return DeviceError(f"Cannot listen to {name} ({error}): {sound_system.ADVICE}.")
+
+
+def _drop(end: Callable[[bool], None], close: Callable[[bool], None]) -> None:
+    """Stop and close a stream. A system that waits for a block that never comes is left alone with it."""
+
+    def drop() -> None:
+        end(True)  # whatever the errors
+        close(True)
+
+    thread = threading.Thread(target=drop, daemon=True)
+    thread.start()
+    thread.join(DROP_S)

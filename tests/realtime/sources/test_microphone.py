@@ -27,14 +27,19 @@ class Stream:
     def __init__(self, rate, block, device, channels, dtype, latency, callback, finished_callback):
         assert (rate, block, channels, dtype) == (16_000, 160, 1, "float32")
         self.callback, self.finished = callback, finished_callback
+        self.closed = threading.Event()
         Stream.opened = self
 
-    def __enter__(self):
-        return self
+    def start(self):
+        pass
 
-    def __exit__(self, *error):
-        self.finished()
-        Stream.opened = None
+    def stop(self, ignore_errors):
+        pass
+
+    abort = stop
+
+    def close(self, ignore_errors):
+        self.closed.set()
 
     def hear(self, value, blocks=1):
         buffer = np.zeros((160, 1), np.float32)
@@ -87,7 +92,7 @@ async def test_blocks_arrive_copied_and_in_order(system):
     chunks = await task
     assert [chunk.start for chunk in chunks] == [0, 160, 320]
     assert [chunk.samples[7] for chunk in chunks] == pytest.approx([0.1, 0.2, 0.3])
-    assert Stream.opened is None
+    assert stream.closed.wait(5)
 
 
 async def test_what_waits_is_bounded_and_the_loss_shows(system):
@@ -106,16 +111,11 @@ class Plug(Stream):
             raise PortAudioError("Device unavailable")
         super().__init__(*arguments, **options)
 
-    def __enter__(self):
+    def start(self):
         self.hearing = asyncio.get_running_loop().create_task(self.hear_in_time())
-        return self
-
-    def __exit__(self, *error):
-        self.hearing.cancel()
-        self.finished()
 
     async def hear_in_time(self):
-        while Plug.plugged:
+        while Plug.plugged and not self.closed.is_set():
             await asyncio.sleep(0.01)
             self.callback(np.ones((160, 1), np.float32), 160, None, None)
         if not Plug.silently:
@@ -144,6 +144,7 @@ def test_an_unplugged_microphone_is_found_again_and_time_goes_on(system, monkeyp
         await asyncio.sleep(3)
         microphone.close()
         await stream
+        await asyncio.sleep(0.02)
         assert len(asyncio.all_tasks()) == 1
         return telemetry.report()["counts"]
 
