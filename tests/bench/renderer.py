@@ -19,7 +19,7 @@ from export.engine import load
 from export.onnx_file import write_renderer
 from models.renderer import build
 
-KINDS = ("standard", "unet256")
+KINDS = ("standard", "small", "masked", "textured", "unet256")
 ENGINES = ("openvino", "onnxruntime")
 THREADS = (1, 2)
 

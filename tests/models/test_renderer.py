@@ -70,23 +70,31 @@ def test_a_texture_follows_the_skin():
     """Each pixel takes what lies at its place on the neutral face, wherever in the picture it is."""
     texture = FeatureTexture(2)
     with torch.no_grad():
-        texture.sheets.zero_()
-        texture.sheets[0, 0, 30, 90] = 1  # of the skin
-        texture.sheets[0, 1, TEXELS + 30, 90] = 1  # of the mouth's inside
+        texture.sheets[30 * TEXELS + 90, 0] = 1  # of the skin
+        texture.sheets[(TEXELS + 30) * TEXELS + 90, 1] = 1  # of the mouth's inside
     face = torch.zeros(1, 16, 16, CHANNELS, dtype=torch.uint8)
-    place = torch.tensor([round(255 * 90 / (TEXELS - 1)), round(255 * 30 / (TEXELS - 1)), 200], dtype=torch.uint8)
-    face[0, 3, 5, :3] = face[0, 8, 2, :3] = place
+    face[0, 3, 5, :3] = face[0, 8, 2, :3] = torch.tensor([90, 30, 200], dtype=torch.uint8)
     face[0, 8, 2, 5] = 255
     with torch.no_grad():
         seen = texture(face)
-    assert seen[0, 0, 3, 5] > 0.7
-    assert seen[0, 1, 8, 2] > 0.7
-    assert seen.abs().sum() < 2.2
+    assert seen[0, 0, 3, 5] == 1
+    assert seen[0, 1, 8, 2] == 1
+    assert seen.sum() == 2
+
+
+def test_a_texture_learns_where_it_was_seen():
+    texture = FeatureTexture(1)
+    face = torch.zeros(1, 16, 16, CHANNELS, dtype=torch.uint8)
+    face[0, 3, 5, :3] = torch.tensor([90, 30, 200], dtype=torch.uint8)
+    texture(face).sum().backward()
+    assert texture.sheets.grad.nonzero().tolist() == [[30 * TEXELS + 90, 0]]
 
 
 def test_where_there_is_no_face_there_is_no_texture():
     with torch.no_grad():
-        assert (FeatureTexture(4)(torch.zeros(2, 16, 16, CHANNELS, dtype=torch.uint8)) == 0).all()
+        texture = FeatureTexture(4)
+        texture.sheets += 1
+        assert (texture(torch.zeros(2, 16, 16, CHANNELS, dtype=torch.uint8)) == 0).all()
 
 
 def test_a_learned_blend_mask_stays_in_the_hole():
