@@ -68,7 +68,9 @@ async def chromium(stage: Stage) -> Observed:
             fake = [f"--use-file-for-fake-audio-capture={voice}%noloop", f"--user-data-dir={folder}/profile"]
             async with _served(visit) as address:
                 command = [program, *FLAGS, *sandbox, *fake, address]
-                browser = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL)
+                browser = await asyncio.create_subprocess_exec(
+                    *command, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
+                )
                 try:
                     return await asyncio.wait_for(visit.over, len(stage.voice) / SAMPLE_RATE + GRACE_S)
                 except TimeoutError:

@@ -46,7 +46,8 @@ async def webrtc(stage: Stage) -> Observed:
         np.save(voice, stage.voice)
         options = ["--thumbs"] if stage.thumbs else []
         command = [sys.executable, "-m", "realtime.bench.viewer", str(voice), str(result), *options]
-        viewer = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        # in a session of its own, so that Ctrl-C is for us, and we end it
+        viewer = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
         try:
             async with session(stage) as speaker:
                 await _introduce(viewer, speaker)
