@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from export.clip import Clip
 from export.engine import Device, EngineError, Precision, Recipe
@@ -166,7 +167,17 @@ class FrameGraph:
         return to_i420(picture) if self._i420 else picture
 
     def _built(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        return torch.compile(step, mode="max-autotune-no-cudagraphs", dynamic=False) if self._fused else step
+        if not self._fused:
+            return step
+        compiled: list[Callable[..., Any]] = []
+
+        def run(*tensors: Tensor) -> Any:  # noqa: ANN401 (what the step gives)
+            if not compiled:  # traced first: the compiler is to see operations, not the ONNX interpreter
+                program = make_fx(lambda *given: step(*given))(*tensors)
+                compiled.append(torch.compile(program, mode="max-autotune-no-cudagraphs", dynamic=False))
+            return compiled[0](*tensors)
+
+        return run
 
     def _record(self) -> Callable[[], None]:
         """The frame as a graph, and how to replay it and wait."""

@@ -31,7 +31,8 @@ def clip(puppet):
 def play(graph, sound):
     """Frames of a stream that starts with `sound` [B, samples]."""
     graph.hear(sound[:, :640])
-    pieces = (sound[:, 640 * (n + 1) : 640 * (n + 2)] for n in range(FRAMES))
+    count = sound.shape[1] // 640 - 1
+    pieces = (sound[:, 640 * (n + 1) : 640 * (n + 2)] for n in range(count))
     return [graph.step(piece, [n] * len(sound)).copy() for n, piece in enumerate(pieces)]
 
 
@@ -62,6 +63,15 @@ def test_sessions_do_not_disturb_one_another(puppet, clip, sound):
     for one, both in zip(alone, play(FrameGraph(puppet, clip, 2, precision="fp32", device="cpu"), pair), strict=True):
         assert np.abs(one[0].astype(int) - both[1]).max() <= 2
         assert np.abs(one[0].astype(int) - both[0]).max() > 2
+
+
+def test_what_the_compiler_is_given_is_the_same_frame(puppet, clip, sound, monkeypatch):
+    traced = []
+    monkeypatch.setattr(torch, "compile", lambda program, **settings: traced.append(program) or program)
+    plain = play(FrameGraph(puppet, clip, precision="fp32", device="cpu"), sound[:, : 640 * 2])
+    fused = play(FrameGraph(puppet, clip, precision="fp32", device="cpu", fused=True), sound[:, : 640 * 2])
+    assert len(traced) == 2
+    np.testing.assert_array_equal(fused, plain)
 
 
 def test_starts_again(puppet, clip, sound):
