@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import tkinter
 
 TITLE = "Marotte"
+BELOW = 24
+"""px for the text under the picture."""
 DARK, LIGHT = "#202020", "#e0e0e0"
 
 
@@ -87,8 +89,9 @@ class Window:
         self._root.protocol("WM_DELETE_WINDOW", self._leave)
         self._photo = self._tkinter.PhotoImage(width=spec.width, height=spec.height)
         self._tkinter.Label(self._root, image=self._photo, borderwidth=0).pack()
-        self._text = self._tkinter.Label(self._root, background=DARK, foreground=LIGHT, font="TkFixedFont")
+        self._text = self._tkinter.Label(self._root, background=DARK, foreground=LIGHT, font="TkFixedFont 8")
         self._text.pack()
+        self._root.geometry(f"{spec.width}x{spec.height + BELOW}")  # whatever the text is
         self._every = max(1, round(spec.fps))
         self._root.update()
 
