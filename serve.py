@@ -274,6 +274,9 @@ def bench(
     acoustic: Annotated[
         bool, typer.Option("--acoustic", help="Speak clicks with vowels; find the frames that open the mouth.")
     ] = False,
+    silent: Annotated[
+        bool, typer.Option("--silent", help="Do not send the voice back: webrtc and chromium get the picture alone.")
+    ] = False,
 ) -> None:
     """Measure the delay from the microphone to the picture.
 
@@ -308,7 +311,9 @@ def bench(
     else:
         hello = Path(__file__).parent / "models/bundled/hello.wav"
         voice, clicks = asyncio.run(benchmark.read_voice(hello, seconds)), None
-    measured, series = asyncio.run(benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock(), clicks))
+    measured, series = asyncio.run(
+        benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock(), clicks, not silent)
+    )
     about = {
         "puppet": chosen.manifest.name,
         "engine": ", ".join(f"{role} in {engine}" for role, engine in engines.items()),

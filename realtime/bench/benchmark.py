@@ -45,6 +45,7 @@ async def measure(
     through: Through,
     clock: Clock,
     clicks: NDArray[np.int64] | None = None,
+    sound: bool = True,
 ) -> tuple[dict[str, Any], Series]:
     """Let the puppet speak a voice and measure the delay; see `realtime.bench.figures`.
 
@@ -57,6 +58,7 @@ async def measure(
         clock: of the run.
         clicks: where vowels begin, if the voice is made of them (`realtime.bench.mouth.clicks_and_vowels`). Then the
             stand-in does not take turns, and the frames are found that open the mouth.
+        sound: send the voice back with the picture (WebRTC).
 
     Raises:
         InputError: the consumer cannot be used, or saw nothing.
@@ -66,7 +68,9 @@ async def measure(
     rehearsal = Rehearsal(real, floor, plan, telemetry, clock)
     load = machine()
     before = _cpu()
-    observed = await CONSUMERS[through](Stage(rehearsal, voice, telemetry, clock, thumbs=clicks is not None))
+    observed = await CONSUMERS[through](
+        Stage(rehearsal, voice, telemetry, clock, thumbs=clicks is not None, sound=sound)
+    )
     heard = np.concatenate(rehearsal.heard)
     outcome = Outcome(
         plan,
@@ -86,7 +90,7 @@ async def measure(
         "machine": load,
         "size": f"{real.width}x{real.height}",
         "fps": float(real.fps),
-        "through": through.value,
+        "through": through.value + ("" if sound else ", picture only"),
         "seconds": round(float(seconds), 1),
     }
     return about | measured, series

@@ -124,7 +124,8 @@ class _Visit:
     async def _talk(self, socket: web.WebSocketResponse) -> Observed:
         before = await _difference(socket, self._stage.clock)
         seconds = len(self._stage.voice) / SAMPLE_RATE
-        await socket.send_json({"begin": {"seconds": seconds, "thumbs": self._stage.thumbs}})
+        wishes = {"seconds": seconds, "thumbs": self._stage.thumbs, "sound": self._stage.sound}
+        await socket.send_json({"begin": wishes})
         arrays: list[bytes] = []
         async for message in socket:
             if message.type is WSMsgType.BINARY:

@@ -36,6 +36,8 @@ class Stage:
     clock: Clock
     thumbs: bool
     """Whether the consumer keeps small pictures."""
+    sound: bool
+    """Whether a consumer elsewhere gets the voice back, matched to the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,7 +44,7 @@ async def webrtc(stage: Stage) -> Observed:
     with TemporaryDirectory() as folder:
         voice, result = Path(folder, "voice.npy"), Path(folder, "seen.npz")
         np.save(voice, stage.voice)
-        options = ["--thumbs"] if stage.thumbs else []
+        options = [*(["--thumbs"] if stage.thumbs else []), *(["--silent"] if not stage.sound else [])]
         command = [sys.executable, "-m", "realtime.bench.viewer", str(voice), str(result), *options]
         # in a session of its own, so that Ctrl-C is for us, and we end it
         viewer = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
@@ -59,7 +59,8 @@ async def webrtc(stage: Stage) -> Observed:
         if code:
             raise InputError(f"The viewer ended with code {code}; what it said of it stands above.")
         with np.load(result) as seen:
-            returned = Recording.stamped(seen["sound"], seen["ends"], seen["stamps"])
+            heard = len(seen["ends"]) > 1
+            returned = Recording.stamped(seen["sound"], seen["ends"], seen["stamps"]) if heard else None
             return Observed(Witness.from_arrays(seen), Recording(stage.voice, float(seen["origin"])), returned)
 
 

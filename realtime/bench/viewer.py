@@ -1,6 +1,6 @@
 """A viewer in a process of its own: speaks a voice over WebRTC in real time, and notes what it sees and hears.
 
-    python -m realtime.bench.viewer VOICE.npy RESULT.npz
+    python -m realtime.bench.viewer VOICE.npy RESULT.npz [--thumbs] [--silent]
 
 writes its SDP offer to standard output and reads the answer from standard input, one JSON string a line each. Times are
 the machine's monotonic clock, which all its processes share.
@@ -64,7 +64,7 @@ class _Microphone(MediaStreamTrack):
 class _Viewer:
     """One connection, from the offer to the end of the voice."""
 
-    def __init__(self, voice: Samples, thumbs: bool) -> None:
+    def __init__(self, voice: Samples, thumbs: bool, sound: bool) -> None:
         self._clock = MonotonicClock()
         self._thumbs = thumbs
         self._microphone = _Microphone(voice, self._clock)
@@ -73,7 +73,7 @@ class _Viewer:
         self._stamps: list[float] = []
         self._readers: list[asyncio.Task[None]] = []
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._pc.addTrack(self._microphone)
+        self._pc.addTransceiver(self._microphone, direction="sendrecv" if sound else "sendonly")
         self._pc.addTransceiver("video", direction="recvonly")
         self._pc.on("track", self._on_track)
 
@@ -115,12 +115,12 @@ class _Viewer:
             self._sound.append(resampler.push(frame))
 
 
-async def main(voice: Path, result: Path, thumbs: bool) -> None:
+async def main(voice: Path, result: Path, options: list[str]) -> None:
     """Speak and look until the voice ends, and write what was seen."""
     samples = np.load(voice)
-    seen = await _Viewer(samples, thumbs).run(len(samples) / SAMPLE_RATE)
+    seen = await _Viewer(samples, "--thumbs" in options, "--silent" not in options).run(len(samples) / SAMPLE_RATE)
     np.savez(result, allow_pickle=False, **seen)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] == ["--thumbs"]))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
