@@ -95,4 +95,4 @@ class Session:
         except Exception:
             logger.exception("A session failed")
         finally:
-            await self.peer.close()
+            await asyncio.shield(self.peer.close())  # also if it is asked for twice

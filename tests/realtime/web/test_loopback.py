@@ -140,6 +140,21 @@ async def test_a_browser_that_vanishes_frees_its_place(clicks):
                 await asyncio.sleep(0.05)
 
 
+async def test_leaving_twice_is_leaving_once(clicks):
+    app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
+    async with TestClient(TestServer(app)) as client:
+        browser = Browser(clicks)
+        answer = await (await client.post("/offer", json=await browser.offer())).json()
+        await browser.accept(answer)
+        await browser.sees_something()
+        leaving = [client.delete(f"/sessions/{answer['id']}") for _ in range(3)]
+        assert {response.status for response in await asyncio.gather(*leaving)} <= {204, 404}
+        async with asyncio.timeout(5):
+            while [thread for thread in threading.enumerate() if "decoder" in thread.name]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await browser.close()
+
+
 async def test_shutting_down_lets_everybody_go(clicks):
     app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
     browser = Browser(clicks)
