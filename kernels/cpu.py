@@ -14,9 +14,10 @@ from kernels.shading import DEFINITION, EMPTY, build
 
 Array = np.ndarray[Any, Any]
 
-_inlined = njit(nogil=True, error_model="numpy", forceinline=True)
+# Multiply and add may be fused, as CUDA does; `shading.py` says why that changes no decision.
+_inlined = njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"contract"})
 # Numba's file cache looks at this file only: the default argument `definition` makes it look at shading.py as well.
-_compiled = njit(nogil=True, error_model="numpy", cache=True)
+_compiled = njit(nogil=True, error_model="numpy", cache=True, fastmath={"contract"})
 
 
 @_inlined
@@ -79,7 +80,7 @@ def resolver(channels: int, as_bytes: bool, lit: bool) -> Callable[..., None]:
                 shown = np.int32(keys[row, column])  # the low half of a key; -1 when EMPTY
                 ids[row, column] = shown
                 if shown < 0:
-                    for channel in range(out.shape[2]):
+                    for channel in range(channels - plain // 2 if as_bytes else out.shape[2]):
                         out[row, column, channel] = background
                     continue
                 keys[row, column] = EMPTY
