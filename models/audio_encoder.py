@@ -98,7 +98,7 @@ class AudioEncoder(nn.Module):
         loudness = 10 * torch.log10(bands.sum(1).clamp_min(lowest)) - QUIETEST
         history = torch.cat([state["loudness"], loudness], 1)
         after = {"samples": heard[:, HOP - WINDOW :], "loudness": history[:, 2 - MEMORY - SMOOTHING :]}
-        level = 10 * torch.log10(bands.clamp_min(1e-12))
+        level = 10 * torch.log10(bands.clamp_min(1e-20))
         return level - (QUIETEST + self._reference(history))[:, None], after
 
     def features(self, decibels: Float[Tensor, "B bands T"]) -> Float[Tensor, "B features T"]:
