@@ -177,7 +177,13 @@ async def test_closed_before_it_began(system):
 
 
 @pytest.mark.parametrize(
-    "error", [PortAudioError("Error querying device -1"), ValueError("No input device matching 'x'"), OSError("no lib")]
+    "error",
+    [
+        PortAudioError("Error querying device -1"),
+        PortAudioError("Error opening InputStream: Device unavailable [PaErrorCode -9985]"),  # in use
+        ValueError("No input device matching 'x'"),
+        OSError("no lib"),
+    ],
 )
 async def test_every_refusal_is_one_sentence(system, error):
     def refuse(*args, **kwargs):
