@@ -14,7 +14,9 @@ from realtime.media import SAMPLE_RATE, AudioChunk
 
 PACKET = SAMPLE_RATE // 50
 """Samples sent at a time: 20 ms."""
-LAG = 0.02
+HELD_BACK = PACKET // 20
+"""Samples more in the first packet, as many as aiortc's resampler keeps: it would else keep a whole packet."""
+LAG = 0.03
 """Seconds that sound leaves after its picture, so that packets are even though sound comes in pieces of a frame."""
 MOST_WAITING = 0.1
 """Seconds of sound in hand from which packets are sent at once, to catch up."""
@@ -33,6 +35,7 @@ class VoiceTrack(MediaStreamTrack):
         self._pieces: Mailbox[AudioChunk] = Mailbox(64, Overflow.KEEP_NEWEST)
         self._listening = False
         self._in_hand: AudioChunk | None = None
+        self._size = PACKET + HELD_BACK
         self._due: float | None = None
         self._offered = self._sent = 0  # samples: the ends of what was
         self._least_spare = SAMPLE_RATE
@@ -56,14 +59,14 @@ class VoiceTrack(MediaStreamTrack):
             self._due = now
         await self._clock.sleep_until(self._due)
         self._due += PACKET / SAMPLE_RATE
-        frame = av.AudioFrame.from_ndarray(
-            (sound.samples[:PACKET] * 32767).astype(np.int16)[None], format="s16", layout="mono"
-        )
+        packet = (sound.samples[: self._size] * 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(packet[None], format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE
         frame.pts = sound.start
         frame.time_base = Fraction(1, SAMPLE_RATE)
-        self._in_hand = sound.last(len(sound.samples) - PACKET)
-        self._sent = sound.start + PACKET
+        self._in_hand = sound.last(len(sound.samples) - len(packet))
+        self._sent = self._in_hand.start
+        self._size = PACKET
         self._follow()
         return frame
 
@@ -71,14 +74,14 @@ class VoiceTrack(MediaStreamTrack):
         """Pictures that come earlier than they used to leave sound behind them; go after them."""
         assert self._due is not None
         if self._observed >= WINDOW:
-            late = self._least_spare / SAMPLE_RATE - LAG
-            self._due -= late if late > LAG / 2 else 0.0
+            late = (self._least_spare - PACKET) / SAMPLE_RATE
+            self._due -= late if late > LAG / 3 else 0.0
             self._least_spare, self._observed = SAMPLE_RATE, 0
 
     async def _gather(self) -> AudioChunk:
         """Wait for a packet's worth of sound, and take what else has come."""
         sound = self._in_hand
-        while sound is None or len(sound.samples) < PACKET or len(self._pieces):
+        while sound is None or len(sound.samples) < self._size or len(self._pieces):
             try:
                 piece = await anext(self._pieces)
             except StopAsyncIteration:
