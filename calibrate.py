@@ -13,13 +13,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,15 +26,10 @@ from models.command_line import run
 from models.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from models.expression_net import ExpressionNet
+    from export.calibration import Work
     from models.face_model import FaceModel
-    from models.training.verdict import Verdict
 
 CORES = os.cpu_count() or 1
-HELD_OUT = 0.2
-"""Share of the clip, at its end, that nothing is trained on, so that the puppet can be judged there."""
 
 
 class MakeByDefault(TyperGroup):
@@ -75,8 +67,8 @@ MINUTES = {  # on a GPU, on a CPU
 }
 OVERHEAD_S = 20
 """Of the stages besides tracking and training."""
-FRAMES_A_SECOND = 25
-"""That one process follows, looks at, fits and draws, in the mean."""
+FRAMES_A_SECOND = 50
+"""That one process follows; and that are looked at, fitted and drawn."""
 
 
 class Kind(StrEnum):
@@ -126,63 +118,47 @@ def calibrate(
             'A puppet needs the consent of the person shown: --consent "It is me", or who agreed and when.'
         )
     prepare_machine()
-    from export.assemble import Calibration, assemble
-    from export.onnx_file import write_renderer
-    from export.stages import Stages, working_folder
+    from export.calibration import make
     from models.puppet import check_new
-    from models.renderer import Renderer
-    from models.training.curves import tensorboard as board
-    from models.training.framing import frame_lower_face
-    from models.training.report import judge, write_report
-    from models.training.train_renderer import Plan
+    from models.training.console import progress_bars
 
-    frames = check_video(video)
     check_new(out)
-    settings = Settings(hashlib.sha256(video.read_bytes()).hexdigest(), effort, face_model, renderer)
-    watch = board(tensorboard) if tensorboard else None
-    work = working_folder(out, settings)
-    began, expected = monotonic(), predicted(effort, frames, jobs)
-    print(f"This will take about {expected:.0f} min.")
-    with bars() as progress:
-        stages = Stages(video, work, jobs, lambda title: stage(progress, title))
-        model = source_of(face_model)
-        track = stages.follow()
-        progress.print(f"The {track.report()}.")
-        examined = stages.examine(track)
-        show_verdict(progress, examined, force)
-        fitted = stages.fit(track, examined, model)
-        framing = frame_lower_face(fitted)
-        plan = Plan(minutes=minutes(effort), kind=renderer.value, held_out=HELD_OUT)
-        weights = stages.train(stages.draw(fitted, framing), plan, watch=watch)
-        write_renderer(Renderer.load(weights), work / "renderer.onnx")
-        done = Calibration(
-            video=video,
-            fit=fitted,
-            framing=framing,
-            renderer=work / "renderer.onnx",
-            architecture=renderer.value,
-            face_model=model,
-            fit_sheet=work / "fit.png",
-            held_out=HELD_OUT,
-            any_voice=any_voice,
-        )
-        voice = assemble(done, out, consent.strip(), stage(progress, "Redrawing what was held out"))
-        keep_learned(out, weights, voice.net)
-        at = voice.personal[80]
-        took = (monotonic() - began) / 60
-        told = {
-            "Settings": f"{effort.value}, {renderer.value}, {face_model}",
-            "Time": f"{took:.1f} min; {expected:.0f} min were expected",
-            "Voice": f"mouth opening on parts held out r {at.r:.2f}, amplitude ×{at.amplitude:.2f}",
-            "Sound and lips": f"{voice.mouth_late_ms:+d} ms of the mouth against the sound corrected",
-        }
-        progress.print("\n".join(f"{name}: {value}." for name, value in told.items()))
-        first = round(len(track.valid) * (1 - HELD_OUT))
-        judged = judge(video, track, first, out / "held_out.mp4")
-        write_report(out, f"{out.name}: {consent.strip()}", judged, work / "curves.csv", examined, told)
-    shutil.rmtree(work)
+    work = planned(
+        video, out, Settings(digest(video), effort, face_model, renderer), jobs, any_voice, force, tensorboard
+    )
+    with progress_bars() as bars:
+        new = make(work, source_of(face_model), out.name, consent.strip(), bars)
+    os.replace(new, out)
+    shutil.rmtree(work.folder)
     print(f"Made {out}; how good it is says {out / 'report.html'}.")
     print(f"Let it speak: python serve.py render voice.wav out.mp4 --puppet {out}")
+
+
+@app.command()
+def improve(
+    puppet: Annotated[Path, typer.Argument(help="Folder of the puppet.")],
+    more: Annotated[Path, typer.Argument(help="The same person in another clip, with sound.")],
+    effort: EffortOption = Effort.standard,
+    jobs: JobsOption = CORES,
+    any_voice: AnyVoiceOption = False,
+    force: ForceOption = False,
+    tensorboard: BoardOption = None,
+) -> None:
+    """Let a puppet learn from more video of the same person, beginning with what it knows."""
+    prepare_machine()
+    from export.calibration import improve as improved
+    from export.improve import put_in_place
+    from models.puppet import Puppet
+    from models.training.console import progress_bars
+
+    base = Puppet.load(puppet)
+    settings = Settings(digest(more), effort, "the puppet's own", Kind(base.manifest.renderer))
+    work = planned(more, puppet, settings, jobs, any_voice, force, tensorboard)
+    with progress_bars() as bars:
+        new = improved(work, base, bars)
+    put_in_place(new, puppet)
+    shutil.rmtree(work.folder)
+    print(f"Improved {puppet}; how good it is now says {puppet / 'report.html'}.")
 
 
 @app.command()
@@ -208,61 +184,42 @@ def prepare_machine() -> None:
         raise MissingExtraError("calibrate.py", "calibrate")
 
 
-def check_video(video: Path) -> int:
-    """Frames of a clip that can be used; an error otherwise."""
+def digest(video: Path) -> str:
+    """SHA-256 of a file that can be used as a clip; an error otherwise."""
     from models.video import check_clip, check_voice, probe, read_sound
 
-    info = probe(video)
-    check_clip(info)
+    check_clip(probe(video))
     check_voice(read_sound(video))
-    return info.frames
+    return hashlib.sha256(video.read_bytes()).hexdigest()
 
 
-def show_verdict(progress: Progress, verdict: Verdict, force: bool) -> None:
-    """Print the findings as a table; stop at red ones unless forced."""
-    from rich.table import Table
+def planned(
+    video: Path, out: Path, settings: Settings, jobs: int, any_voice: bool, force: bool, tensorboard: Path | None
+) -> Work:
+    """The work to do, its folder made or found, and how long it will take told."""
+    from export.calibration import Work
+    from export.stages import working_folder
+    from models.training import curves
+    from models.video import probe
 
-    colours = {"green": "green", "amber": "yellow", "red": "red"}
-    table = Table("The clip", "", "", "Advice", box=None, header_style="bold")
-    for finding in verdict.findings:
-        light = f"[{colours[finding.light]}]{finding.light}[/]"
-        table.add_row(finding.about, finding.found, light, finding.advice)
-    progress.print(table)
-    reds = [f"{finding.about} ({finding.found}): {finding.advice}" for finding in verdict.findings if finding.red]
-    if reds and not force:
-        raise InputError("\n".join(["This clip would give a bad puppet.", *reds, "--force goes on all the same."]))
-
-
-def keep_learned(out: Path, weights: Path, net: ExpressionNet) -> None:
-    """Keep the weights in the puppet, in the form in which `improve` goes on from them."""
-    scratch = out / ".learned"
-    scratch.mkdir()
-    shutil.copyfile(weights, scratch / "renderer.safetensors")
-    net.save(scratch / "expression.safetensors")
-    scratch.rename(out / "learned")
-
-
-@contextmanager
-def bars() -> Iterator[Progress]:
-    """Progress bars with the time left."""
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
+    training = minutes(settings.effort)
+    seconds = OVERHEAD_S + probe(video).frames * (1 / jobs + 1) / FRAMES_A_SECOND
+    expected = training + seconds / 60
+    watch = curves.tensorboard(tensorboard) if tensorboard else None
+    work = Work(
+        video=video,
+        folder=working_folder(out, settings),
+        renderer=settings.renderer.value,
+        minutes=training,
+        expected=expected,
+        settings=f"{settings.effort}, {settings.renderer}, face model {settings.face_model}",
+        jobs=jobs,
+        any_voice=any_voice,
+        force=force,
+        watch=watch,
     )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn()) as progress:
-        yield progress
-
-
-def stage(progress: Progress, title: str) -> Callable[[int, int], None]:
-    """A new bar; the function moves it to (done, total)."""
-    task = progress.add_task(title, total=None)
-    return lambda done, total: progress.update(task, completed=done, total=total)
+    print(f"This will take about {expected:.0f} min.")
+    return work
 
 
 def source_of(choice: str) -> FaceModel:
@@ -285,11 +242,6 @@ def minutes(effort: Effort) -> float:
 
     on_gpu, on_cpu = MINUTES[effort]
     return on_gpu if torch.cuda.is_available() else on_cpu
-
-
-def predicted(effort: Effort, frames: int, jobs: int) -> float:
-    """Minutes until the puppet is there."""
-    return minutes(effort) + (OVERHEAD_S + frames * (1 / jobs + 1) / FRAMES_A_SECOND / 2) / 60
 
 
 if __name__ == "__main__":

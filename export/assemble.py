@@ -90,14 +90,17 @@ def manifest(calibration: Calibration, name: str, consent: str, frames: int) -> 
     )
 
 
-def adapt_voice(calibration: Calibration) -> Adaptation:
-    """The universal voice network as this person moves, learned from the part of the clip that may be learned from."""
+def adapt_voice(calibration: Calibration, net: ExpressionNet | None = None) -> Adaptation:
+    """The voice network as this person moves, learned from the part of the clip that may be learned from.
+
+    `net`: the network to begin with; None for the universal one.
+    """
     fit = calibration.fit
     count = round(len(fit.valid) * (1 - calibration.held_out))
     sound = read_sound(calibration.video)
     assert sound is not None, "a clip without sound was refused at the start"
     return adapt(
-        ExpressionNet.universal(),
+        net or ExpressionNet.universal(),
         FaceModel.tracked(),
         fit.face,
         sound[: int(count * 16_000 / fit.fps)],

@@ -27,6 +27,6 @@ class FeatureTexture(nn.Module):
         """Features at each pixel; zero where there is no face."""
         right, up, inside = face[..., 0].long(), face[..., 1].long(), (face[..., 5] > 127).long()
         place = (inside * TEXELS + up) * TEXELS + right
-        looked_up = self.sheets.index_select(0, place.flatten()).unflatten(0, place.shape)
+        looked_up = self.sheets.index_select(0, place.flatten()).reshape(*place.shape, -1)
         shown = face[..., :3].amax(dim=-1, keepdim=True) > 0
         return (looked_up * shown).permute(0, 3, 1, 2)

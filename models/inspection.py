@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from statistics import median
 from time import perf_counter
@@ -29,6 +30,10 @@ def inspected(puppet: Puppet, renderer: Network) -> Iterator[tuple[str, str]]:
     yield "background", f"{float(manifest.frames / puppet.fps):.1f} s"
     yield "face model", f"{manifest.face_model['source']} ({manifest.face_model['licence']})"
     yield "renderer", manifest.renderer
+    if (verdict := puppet.folder / "verdict.json").is_file():
+        for finding in json.loads(verdict.read_text(encoding="utf-8")):
+            if finding["advice"]:
+                yield "clip", f"{finding['light']}: {finding['about']}, {finding['found']}. {finding['advice']}"
     files = sorted((path for path in puppet.folder.rglob("*") if path.is_file()), key=lambda path: -path.stat().st_size)
     for path in files:
         yield "file", f"{path.stat().st_size / 1e6:7.2f} MB  {path.relative_to(puppet.folder)}"

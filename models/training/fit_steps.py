@@ -180,7 +180,7 @@ def shape_step(seen: Observation, shape: Shape, motion: Motion) -> Shape:
     normal[:, 2, 2] += 1 / DEPTH_NOISE**2
     right[:, 2] += (seen.depth - shape.neutral[:, 2]) / DEPTH_NOISE**2
 
-    basis = shape.basis.reshape(modes, -1).T  # [3M, I]
+    basis = shape.basis.reshape(modes, 3 * count).T  # [3M, I]
     blocks = np.zeros((count, 3, count, 3))
     blocks[range(count), :, range(count)] = normal
     whole = blocks.reshape(3 * count, 3 * count)

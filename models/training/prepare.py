@@ -19,6 +19,7 @@ from models.renderer_format import CHANNELS, SIZE
 from models.training.fit_face import FaceFit
 from models.training.framing import Framing
 
+FILES = ("face", "photo", "mask", "mouth", "partner", "usable")
 PARTNERS = 16
 NEAR_IN_CROP, NEAR_IN_FRAME = 2.0, 8.0
 """Mean distance of two holes' outlines under which one frame may stand in for the other, px of the crop: as the
@@ -68,6 +69,23 @@ def prepare(
         np.save(scratch / "mouth.npy", framing.mouth)
         np.save(scratch / "partner.npy", partners(framing))
         np.save(scratch / "usable.npy", fit.valid)
+        scratch.chmod(0o755)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def join(folder: Path, first: Path, second: Path) -> None:
+    """Write the training folder of two clips, one after the other; it appears under its name only when complete."""
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for name in FILES:
+            one, other = (np.load(part / f"{name}.npy", mmap_mode="r") for part in (first, second))
+            shape = (len(one) + len(other), *one.shape[1:])
+            both = np.lib.format.open_memmap(scratch / f"{name}.npy", "w+", one.dtype, shape)
+            both[: len(one)] = one
+            both[len(one) :] = other + len(one) if name == "partner" else other
+            both.flush()
         scratch.chmod(0o755)
         os.replace(scratch, folder)
     finally:

@@ -8,10 +8,12 @@ import pytest
 
 import calibrate
 from export import stages
+from export.calibration import HELD_OUT
 from models.background import Background
 from models.downloads import tracker_networks
 from models.errors import InputError
 from models.puppet import FILES, Puppet
+from models.tracker import Track
 from models.training import train_renderer
 from models.video import read_sound
 
@@ -58,7 +60,7 @@ def test_a_clip_becomes_a_puppet_after_an_interruption(clip: Path, tmp_path: Pat
             calibrate.calibrate(**arguments())
     work = tmp_path / ".somebody.calibration"
     assert not out.exists()
-    assert (work / "track.npz").is_file()
+    track = Track.load(work / "track.npz")
 
     with pytest.raises(InputError, match="unfinished calibration of another clip or with other options"):
         calibrate.calibrate(**arguments() | {"effort": calibrate.Effort.best})
@@ -75,10 +77,28 @@ def test_a_clip_becomes_a_puppet_after_an_interruption(clip: Path, tmp_path: Pat
         "held_out.mp4",
         "fit.png",
         "report.html",
+        "verdict.json",
         "learned",
     }
     with av.open(str(out / "held_out.mp4")) as file:
-        assert sum(1 for _ in file.decode(video=0)) == round(SECONDS * 25 * calibrate.HELD_OUT)
+        assert sum(1 for _ in file.decode(video=0)) == round(SECONDS * 25 * HELD_OUT)
+
+    improve_it(clip, track, out, monkeypatch)
+
+
+def improve_it(clip: Path, track: Track, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same clip once more is not much, but it is the same person's; face and background stay."""
+    monkeypatch.undo()
+    monkeypatch.setattr(stages, "track_video", lambda *_: track)
+    monkeypatch.setitem(calibrate.MINUTES, calibrate.Effort.quick, (0.05, 0.05))
+    old = {name: (out / name).read_bytes() for name in FILES}
+    calibrate.improve(out, clip, effort=calibrate.Effort.quick, jobs=1, force=True)
+    new = {name: (out / name).read_bytes() for name in FILES}
+    assert Puppet.load(out).manifest.consent == "A made character."
+    assert {name for name in FILES if new[name] != old[name]} >= {"renderer.onnx", "expression.onnx"}
+    assert all(new[name] == old[name] for name in ("face.safetensors", "track.safetensors", "background.mp4"))
+    assert (out / "learned" / "renderer.safetensors").is_file()
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
 def _stop(*_: object) -> None:

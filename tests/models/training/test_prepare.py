@@ -10,7 +10,7 @@ from models.conditioning import Conditioner
 from models.errors import VideoError
 from models.renderer_format import BLANK
 from models.training.framing import frame_lower_face
-from models.training.prepare import APART, partners, prepare
+from models.training.prepare import APART, FILES, join, partners, prepare
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,14 @@ def test_partners_are_at_the_same_place_at_another_time():
             assert abs(k - n) >= APART
             assert np.linalg.norm(framing.hole[k] - framing.hole[n], axis=-1).mean() < 2
     assert others > 0
+
+
+def test_two_clips_joined_are_one_after_the_other(fit, framing, tmp_path):
+    prepare(tmp_path / "one", pictures(12), fit, framing)
+    prepare(tmp_path / "two", pictures(12), fit, framing)
+    join(tmp_path / "both", tmp_path / "one", tmp_path / "two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["both", "one", "two"]
+    for name in FILES:
+        one, both = (np.load(tmp_path / folder / f"{name}.npy") for folder in ("one", "both"))
+        np.testing.assert_array_equal(both[:12], one)
+        np.testing.assert_array_equal(both[12:], one + 12 if name == "partner" else one)
