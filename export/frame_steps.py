@@ -34,6 +34,7 @@ class Geometry:
         self._mean = torch.tensor(face.mean.ravel(), device=device)
         self._basis = torch.tensor(face.expression.reshape(len(face.expression), -1), device=device)
         self._triangles = torch.tensor(face.triangles.astype(np.int64), device=device)
+        self._sign = torch.tensor([1.0, -1.0], device=device)  # rows count downwards
         self._around = torch.tensor(faces_around(face.triangles, len(face.mean)), device=device)
 
     def __call__(
@@ -51,8 +52,7 @@ class Geometry:
         attributes = torch.cat([attributes[..., :3], 0.5 + 0.5 * normals[..., :2], attributes[..., 5:]], 2)
         depth = -vertices[..., 2:]
         focal, middle = camera[:, None, :1], camera[:, None, 1:]
-        sign = vertices.new_tensor([1.0, -1.0])  # rows count downwards
-        return torch.cat([middle + focal * sign * vertices[..., :2] / depth, depth], 2), attributes.contiguous()
+        return torch.cat([middle + focal * self._sign * vertices[..., :2] / depth, depth], 2), attributes.contiguous()
 
     def _normals(self, vertices: Float[Tensor, "B V 3"]) -> Float[Tensor, "B V 3"]:
         """Area-weighted; summed in a fixed order, so that every run gives the same bits."""

@@ -81,19 +81,31 @@ def _executed(nodes: dict[str, openvino.Node], engine: Path, recipe: Recipe) -> 
     feed = {i.get_any_name(): np.zeros(tuple(i.shape), i.element_type.to_dtype()) for i in compiled.inputs}
     for _ in range(PROFILED_RUNS):
         request.infer(feed)
+    executed = compiled.get_runtime_model().get_ordered_ops()
+    known = {name for node in executed for name in _origins(node)}
+    # What a scale was folded into has lost its name; it still has its output's shape.
+    nameless = [node for name, node in nodes.items() if flops(node) and name not in known]
     rows = []
-    for node in compiled.get_runtime_model().get_ordered_ops():
+    for node in executed:
         about = {key: value.astype(str) for key, value in node.get_rt_info().items()}
-        origins = about.get("originalLayersNames", "").split(",")
         kind = f"{about.get('layerType', node.get_type_name())} {about.get('runtimePrecision', '')}".strip()
         if kind.startswith(("Input", "Const", "Output")):
             continue
         times = about.get("execTimeMcs", "")
-        members = [nodes[name] for name in origins if name in nodes]
+        members = [nodes[name] for name in _origins(node) if name in nodes]
+        if kind.startswith("Convolution") and not any(map(flops, members)):
+            shape = node.get_output_partial_shape(0)
+            members += [other for other in nameless if other.get_output_partial_shape(0) == shape][:1]
         if not times.isdecimal() and not any(map(flops, members)):
             continue  # done away with when the network was compiled
         rows.append(_row(node.get_friendly_name(), kind, members, float(times) if times.isdecimal() else None, node))
     return rows
+
+
+def _origins(node: openvino.Node) -> list[str]:
+    """The layers of the network that were made into one."""
+    about = node.get_rt_info()
+    return str(about["originalLayersNames"].astype(str)).split(",") if "originalLayersNames" in about else []
 
 
 def _row(

@@ -46,6 +46,7 @@ class OnnxModule(nn.Module):
         self.shapes = {value.name: _shape(value) for value in graph.input}
         self._numbers: dict[str, np.ndarray[Any, Any]] = {}
         self._weights: dict[str, str] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
         shaping = {
             name for node in graph.node if node.op_type in _SHAPED for name in node.input[node.op_type != "Range" :]
         }
@@ -80,8 +81,12 @@ class OnnxModule(nn.Module):
     def _tensor(self, value: Value, device: torch.device) -> Value:
         if not isinstance(value, np.ndarray):
             return value
-        tensor = torch.tensor(value, device=device)
-        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+        # Kept, since a CUDA graph cannot record a copy from ordinary memory.
+        key = value.dtype.str, value.shape, value.tobytes()
+        if key not in self._constants:
+            tensor = torch.tensor(value, device=device)
+            self._constants[key] = tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+        return self._constants[key]
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
