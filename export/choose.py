@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, cast
 
@@ -60,14 +61,17 @@ class Candidate:
     """Why it cannot be used, or None."""
 
 
-def candidates(wish: Wish) -> list[Recipe]:
-    """Recipes that this machine may be able to run, in the order in which one falls back on the next."""
+def candidates(wish: Wish, calibrated: bool) -> list[Recipe]:
+    """Recipes that this machine may be able to run, in the order in which one falls back on the next.
+
+    `calibrated`: also int8, whose library takes long to load, brings torch along and so has no place in serving.
+    """
     engines = [wish.engine] if wish.engine != "auto" else [name for name in FALLBACK[wish.device] if not missing(name)]
-    return [
-        Recipe(engine, precision, wish.device, wish.threads)
-        for engine in engines
-        for precision in (_precisions(engine, wish.device) if wish.precision == "auto" else [wish.precision])
-    ]
+    recipes = []
+    for engine in engines:
+        given = [wish.precision] if wish.precision != "auto" else _precisions(engine, wish.device, calibrated)
+        recipes += [Recipe(engine, precision, wish.device, wish.threads) for precision in given]
+    return recipes
 
 
 def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
@@ -110,12 +114,13 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
     return OnnxRuntimeNetwork(onnx, wish.threads)  # by definition right
 
 
-def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed]) -> list[Candidate]:
-    """Build every candidate, check it, and time those that pass, all in one run."""
+def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed], calibrated: bool = False) -> list[Candidate]:
+    """Build every candidate (see `candidates`), check it, and time those that pass, all in one run."""
     reference = list(parity.run(OnnxRuntimeNetwork(onnx, wish.threads), feeds))
     built: dict[Recipe, tuple[Network, Figures]] = {}
     refused: dict[Recipe, str] = {}
-    for recipe in candidates(wish):
+    recipes = candidates(wish, calibrated)
+    for recipe in recipes:
         try:
             built[recipe] = store.build(onnx, recipe, feeds, reference)
         except EngineError as error:
@@ -123,9 +128,7 @@ def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed]) -> list[Candidate]:
     networks = {str(recipe): network for recipe, (network, _) in built.items()}
     calls = {name: _caller(network, feeds[0]) for name, network in networks.items()}
     times = interleaved(calls) if calls else {}
-    return [
-        Candidate(recipe, built.get(recipe), times.get(str(recipe)), refused.get(recipe)) for recipe in candidates(wish)
-    ]
+    return [Candidate(recipe, built.get(recipe), times.get(str(recipe)), refused.get(recipe)) for recipe in recipes]
 
 
 def keep(onnx: Path, wish: Wish, tried: Sequence[Candidate]) -> Candidate | None:
@@ -161,7 +164,7 @@ def _note(onnx: Path, wish: Wish) -> Path:
     return store.root() / fingerprint(onnx)[:16] / name
 
 
-def _precisions(engine: EngineName, device: Device) -> list[Precision]:
+def _precisions(engine: EngineName, device: Device, calibrated: bool) -> list[Precision]:
     if device == "cuda":
         return ["fp16"]
     if engine != "openvino":
@@ -169,14 +172,7 @@ def _precisions(engine: EngineName, device: Device) -> list[Precision]:
     from export.openvino_engine import native_precision
 
     found: list[Precision] = ["fp32"] if native_precision() == "fp32" else [native_precision(), "fp32"]
-    return found if missing_int8() else ["int8", *found]
-
-
-def missing_int8() -> bool:
-    """Whether the extra for int8 is not installed."""
-    from importlib.util import find_spec
-
-    return find_spec("nncf") is None
+    return ["int8", *found] if calibrated and find_spec("nncf") else found
 
 
 def _caller(network: Network, feed: Feed) -> Callable[[], object]:

@@ -102,5 +102,5 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.strip() == "Stopped; nothing is left half done."
+    assert errors.splitlines()[-1] == "Stopped; nothing is left half done."
     assert not list(tmp_path.iterdir())

@@ -186,3 +186,9 @@ def test_says_when_no_engine_can_draw_on_cuda(said, monkeypatch):
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
     with pytest.raises(EngineError, match=r"No engine for cuda is installed\. Use --device cpu"):
         said(device="cuda")
+
+
+def test_serving_does_not_calibrate(monkeypatch):
+    monkeypatch.setattr(choose, "find_spec", lambda name: object())
+    assert "int8" not in {recipe.precision for recipe in choose.candidates(Wish(), calibrated=False)}
+    assert "int8" in {recipe.precision for recipe in choose.candidates(Wish(), calibrated=True)}
