@@ -1,8 +1,9 @@
 """The pacer: when a frame of a live stream is due, and whether it is still worth showing. No waiting, no clock.
 
-Frames are shown at even, absolute times: frame n at `n / fps + offset`. The offset is the least that nearly all frames
-can keep. A frame that is a little late is shown at once and moves the offset; one that is very late is left out, so
-that a hiccup costs pictures and not delay. When frames have been early for a while, the offset shrinks.
+Frames are shown at even, absolute times: frame n at `n / fps + offset`. The offset is the least that most frames can
+keep. A frame that is a little late is shown at once and moves the offset a little: others must be late, too, before all
+have to wait for them. One that is very late is left out, so that a hiccup costs evenness or pictures and not delay.
+When frames have been early for a while, the offset shrinks.
 
 A sound card's clock and the machine's drift apart, steadily. The offset follows with a slope of its own, learned from
 what the corrections have in common (a controller with a proportional and an integral part), so that the guard against
@@ -11,6 +12,7 @@ jitter is not eaten up on the one side, nor the delay grows on the other.
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -20,6 +22,10 @@ PATIENCE = 0.5
 """Seconds of nothing but late frames after which the stream itself must have moved, and the offset follows."""
 WINDOW = 1.0
 """Seconds over which earliness is observed before the offset shrinks."""
+STRAYS = Fraction(1, 10)
+"""Share of the frames in a window that may be later than the rest without keeping the offset up."""
+RISE = 0.001
+"""Seconds at most by which one late frame moves the offset."""
 GUARD = 0.004
 """Seconds of earliness that stay, for the scheduler's jitter."""
 LEARNING = 0.002
@@ -52,7 +58,7 @@ class Pacer:
         self.drift = 0.0
         """Seconds that the stream falls behind the clock in a second, as far as is known."""
         self._window_end = 0.0
-        self._earliest = 0.0
+        self._early: list[float] = []  # of the window's frames, in order; one per frame and second
         self._late_since: float | None = None
 
     def decide(self, number: int, ready: float) -> Show | Drop:
@@ -64,9 +70,9 @@ class Pacer:
         early = media + self._offset - ready
         if early >= -self._tolerance:
             self._late_since = None
-            self._offset += max(0.0, -early)
+            self._offset += min(RISE, max(0.0, -early))
             self._observe(early, ready)
-            return Show(media + self._offset)
+            return Show(max(ready, media + self._offset))
         self._late_since = ready if self._late_since is None else self._late_since
         if ready - self._late_since >= PATIENCE:
             return self._anchor(media, ready)
@@ -83,10 +89,10 @@ class Pacer:
         return Show(ready + GUARD)
 
     def _observe(self, early: float, ready: float) -> None:
-        self._earliest = min(self._earliest, early)
+        insort(self._early, early)
         if ready >= self._window_end:
             assert self._offset is not None
-            excess = self._earliest - GUARD
+            excess = self._early[int(STRAYS * len(self._early))] - GUARD
             if excess > self._tolerance:  # that is neither jitter nor drift
                 self._offset -= excess
             else:
@@ -97,4 +103,4 @@ class Pacer:
 
     def _begin_window(self, ready: float) -> None:
         self._window_end = ready + WINDOW
-        self._earliest = float("inf")
+        self._early.clear()

@@ -43,6 +43,22 @@ def test_a_hiccup_costs_pictures_and_not_delay():
     assert decisions[-1].due - ready[-1] < 0.04 + GUARD + 1e-9
 
 
+def test_a_stray_frame_does_not_hold_up_the_others():
+    ready = np.arange(1000) / 25
+    ready[::20] += 0.03
+    decisions = play(ready)
+    wait = dues(decisions) - ready
+    assert wait.min() >= 0
+    assert wait[200:].max() < 2.5 * GUARD
+
+
+def test_frames_that_all_take_longer_become_even_again():
+    ready = np.arange(1000) / 25
+    ready[200:] += 0.03
+    due = dues(play(ready))
+    assert np.abs(np.diff(due[400:]) - 1 / 25).max() < 0.001
+
+
 def test_the_delay_recovers_after_a_slow_start():
     ready = np.arange(2500) / 25
     ready[0] += 0.3
