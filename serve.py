@@ -16,8 +16,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -29,7 +28,8 @@ import typer
 
 import models.errors
 import realtime.errors
-from export.engine import DEVICES, ENGINES, Feed
+from export import stage
+from export.engine import DEVICES, ENGINES
 from models.command_line import Size, look_ahead, one_of, rate, run, spread
 from realtime.bench.through import Through
 
@@ -40,11 +40,10 @@ if TYPE_CHECKING:
     from realtime.ports import VideoSink
     from realtime.telemetry import Telemetry
 
+Around = Callable[[str, "Network"], "Network"]
 FILE_LOOK_AHEAD_MS = 160
 """A file can be read ahead for nothing; more than this brings no better mouth."""
 LIVE_LOOK_AHEAD_MS = 80
-CHECKED_FRAMES = 24
-"""With which engines are checked when serving has to choose one; `python -m export` takes more."""
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich", help=__doc__ and __doc__.strip()
@@ -126,7 +125,7 @@ def page(
     from realtime.web.server import serve
 
     access = Access(host, token, cert, key, insecure)
-    puppets = load_puppets(settings)
+    puppets = stage.cast_of(settings.puppet, warn)
     choices = [
         Choice(puppet.manifest.name, partial(puppeteer, settings, puppet), puppet.folder / "preview.jpg")
         for puppet in puppets
@@ -160,7 +159,7 @@ def render(
     telemetry = Telemetry(MonotonicClock())
     source = WavSource(voice)
     sink = VideoFile(video, voice)
-    animator = puppeteer(settings, load_puppet(settings))
+    animator = puppeteer(settings, stage.only(settings.puppet))
     with Progress(transient=True) as bar:
         total = ceil(source.seconds * animator.fps) if source.seconds else None
         task = bar.add_task(f"{voice.name} → {video.name}", total=total)
@@ -298,7 +297,7 @@ def bench(
     if picture:
         plot.check()
     telemetry = PhasedTelemetry(MonotonicClock())
-    chosen = load_puppet(settings)
+    chosen = stage.only(settings.puppet)
     engines = {}
 
     def timed(role: str, network: Network) -> Network:
@@ -356,60 +355,18 @@ def perform(settings: Settings, live: Live, shown: Callable[[Telemetry, Callable
     sinks = shown(telemetry, source.close) + performance.sound_sinks(
         live.voice_out, live.virtual_microphone, live.record
     )
-    animator = puppeteer(settings, load_puppet(settings))
+    animator = puppeteer(settings, stage.only(settings.puppet))
     asyncio.run(performance.perform(source, animator, sinks, telemetry, clock))
     write_report(settings, telemetry.report())
 
 
-def load_puppets(settings: Settings) -> list[Puppet]:
-    """The puppets that can be chosen from: those in a folder of puppets, or the only one."""
-    from models.errors import PuppetError
-    from models.puppet import Puppet
-
-    folder = settings.puppet or Path("puppets")
-    found = sorted(manifest.parent for manifest in folder.glob("*/puppet.json"))
-    puppets = [] if found and settings.puppet else [load_puppet(settings)]
-    for path in found:
-        try:
-            puppets.append(Puppet.load(path))
-        except PuppetError as error:
-            print(f"Left out: {error}", file=sys.stderr)
-    return puppets or [load_puppet(settings)]
-
-
-def load_puppet(settings: Settings) -> Puppet:
-    """The puppet that was asked for, or the bundled one."""
-    from models.puppet import Puppet
-
-    return Puppet.load(settings.puppet) if settings.puppet else Puppet.bundled()
-
-
-def puppeteer(
-    settings: Settings, puppet: Puppet, around: Callable[[str, Network], Network] = lambda role, network: network
-) -> Puppeteer:
-    """The puppet on strings: its networks in the engines that this machine has.
-
-    `around` may put something around the "voice" and the "renderer" network, or in their place.
-    """
-    from export import choose
-    from export.engine import FOR_VOICE, load
-
-    def record() -> Sequence[Feed]:
-        from export import recorded  # it needs what is being imported below
-
-        return recorded.frames(puppet, CHECKED_FRAMES)
-
-    wish = choose.Wish.of(settings.device, settings.engine)
-    with ThreadPoolExecutor(2) as pool:
-        voice = pool.submit(load, puppet.folder / "expression.onnx", FOR_VOICE)
-        renderer = pool.submit(choose.renderer, puppet.folder / "renderer.onnx", wish, record, warn)
-        # Importing Numba takes as long as the engines take to start.
-        from models.puppeteer import Puppeteer
-        from models.voice_stream import VoiceStream
+def puppeteer(settings: Settings, puppet: Puppet, around: Around = lambda role, network: network) -> Puppeteer:
+    """The puppet on strings, as it was asked for; `around` may replace its networks."""
+    from export.choose import Wish
 
     size = (settings.size.width, settings.size.height) if settings.size else None
-    stream = VoiceStream(around("voice", voice.result()), settings.look_ahead)
-    return Puppeteer(puppet, stream, around("renderer", renderer.result()), settings.fps, size)
+    wish = Wish.of(settings.device, settings.engine)
+    return stage.puppeteer(puppet, settings.look_ahead, wish, warn, fps=settings.fps, size=size, around=around)
 
 
 def warn(sentence: str) -> None:

@@ -1,0 +1,94 @@
+"""Puppets ready to perform: chosen by folder, their networks in the engines that this machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.engine import FOR_VOICE, Feed, load
+
+if TYPE_CHECKING:
+    from export.choose import Wish
+    from models.network import Network
+    from models.puppet import Puppet
+    from models.puppeteer import Puppeteer
+
+FOLDER = Path("puppets")
+"""Where puppets are looked for when none is named."""
+CHECKED_FRAMES = 24
+"""With which engines are checked when a performance has to choose one; `python -m export` takes more."""
+
+
+def cast_of(folder: Path | None, say: Callable[[str], object]) -> list[Puppet]:
+    """The puppets that can be chosen from.
+
+    Args:
+        folder: of a puppet, or of several; without one the bundled puppet and those in `FOLDER`.
+        say: is told which are left out, and why.
+
+    Raises:
+        PuppetError: there is none.
+    """
+    from models.errors import PuppetError
+    from models.puppet import Puppet
+
+    found = sorted(manifest.parent for manifest in (folder or FOLDER).glob("*/puppet.json"))
+    puppets = [] if found and folder else [only(folder)]
+    for path in found:
+        try:
+            puppets.append(Puppet.load(path))
+        except PuppetError as error:
+            say(f"Left out: {error}")
+    return puppets or [only(folder)]
+
+
+def only(folder: Path | None) -> Puppet:
+    """The puppet in a folder, or the bundled one."""
+    from models.puppet import Puppet
+
+    return Puppet.load(folder) if folder else Puppet.bundled()
+
+
+def puppeteer(
+    puppet: Puppet,
+    look_ahead_ms: int,
+    wish: Wish,
+    say: Callable[[str], object],
+    *,
+    fps: Fraction | None = None,
+    size: tuple[int, int] | None = None,
+    around: Callable[[str, Network], Network] = lambda role, network: network,
+) -> Puppeteer:
+    """The puppet on strings.
+
+    Args:
+        puppet: the puppet.
+        look_ahead_ms: of the voice network; 0, 40, 80, 160 or 240.
+        wish: which engine draws.
+        say: is told once what had to be chosen or could not be used.
+        fps: pictures a second; the puppet's if none.
+        size: width and height of the picture, px; the puppet's if none.
+        around: may put something around the "voice" and the "renderer" network, or in their place.
+
+    Raises:
+        EngineError: no engine that was wished for can run it.
+    """
+    from export import choose
+
+    def record() -> Sequence[Feed]:
+        from export import recorded  # it needs what is being imported below
+
+        return recorded.frames(puppet, CHECKED_FRAMES)
+
+    with ThreadPoolExecutor(2) as pool:
+        voice = pool.submit(load, puppet.folder / "expression.onnx", FOR_VOICE)
+        renderer = pool.submit(choose.renderer, puppet.folder / "renderer.onnx", wish, record, say)
+        # Importing Numba takes as long as the engines take to start.
+        from models.puppeteer import Puppeteer
+        from models.voice_stream import VoiceStream
+
+    stream = VoiceStream(around("voice", voice.result()), look_ahead_ms)
+    return Puppeteer(puppet, stream, around("renderer", renderer.result()), fps, size)
