@@ -7,7 +7,8 @@ from types import ModuleType
 
 from realtime.errors import DeviceError
 
-ADVICE = "plug it in, allow its use, close what else uses it, or choose another (`serve.py devices` lists them)"
+LIBRARY = "install PortAudio, on Debian and Ubuntu with: sudo apt install libportaudio2"
+DEVICE = "plug it in, allow its use, close what else uses it, or choose another (`serve.py devices` lists them)"
 
 _playing: list[object] = []
 
@@ -40,7 +41,7 @@ def devices() -> list[Device]:
             for number, found in enumerate(sounddevice.query_devices())
         ]
     except failures() as error:
-        raise DeviceError(f"This machine's sound system cannot be used ({error}): install PortAudio.") from error
+        raise DeviceError(f"This machine's sound system cannot be used ({error}): {LIBRARY}.") from error
 
 
 def device(named: int | str | None) -> int | str | None:
@@ -55,6 +56,11 @@ def failures() -> tuple[type[Exception], ...]:
     except OSError:
         return (OSError,)
     return (OSError, ValueError, PortAudioError)
+
+
+def advice(error: Exception) -> str:
+    """What helps against one of the `failures`."""
+    return LIBRARY if isinstance(error, OSError) else DEVICE
 
 
 def look_again(sounddevice: ModuleType) -> None:

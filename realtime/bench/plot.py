@@ -54,7 +54,8 @@ def plot(path: Path, result: Mapping[str, Any], series: Series) -> None:
     for percent in (50, 95):
         if steady.any():
             value = 1000 * float(np.percentile(series.delay[steady], percent))
-            spread.annotate(f"p{percent} {value:.0f} ms", (value, percent), (8, -4), textcoords="offset points")
+            label = f"p{percent} {value:.0f} ms "
+            spread.annotate(label, (value, percent), (-4, -4), textcoords="offset points", ha="right")
     spread.legend(loc="lower right")
     for axes in (over_time, spread):
         axes.grid(alpha=0.3)

@@ -81,4 +81,4 @@ class Speaker:
 
     def _refused(self, error: Exception) -> DeviceError:
         name = "the default output" if self._device is None else f"the output {self._device!r}"
-        return DeviceError(f"Cannot play to {name} ({error}): {sound_system.ADVICE}.")
+        return DeviceError(f"Cannot play to {name} ({error}): {sound_system.advice(error)}.")

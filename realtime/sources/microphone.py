@@ -147,7 +147,7 @@ class MicrophoneSource:
 
     def _refused(self, error: Exception) -> DeviceError:
         name = "the default microphone" if self._device is None else f"the microphone {self._device!r}"
-        return DeviceError(f"Cannot listen to {name} ({error}): {sound_system.ADVICE}.")
+        return DeviceError(f"Cannot listen to {name} ({error}): {sound_system.advice(error)}.")
 
 
 def _drop(end: Callable[[bool], None], close: Callable[[bool], None]) -> None:

@@ -152,4 +152,4 @@ def test_the_plot_shows_means(tmp_path):
     rows = [{"model": "ridge", "look_ahead_ms": 80, "r": r} for r in (0.2, 0.4)]
     assert mean_r(rows)["ridge"][80] == pytest.approx(0.3)
     draw_curves({"own": rows, "stranger": rows}, tmp_path / "curve.png")
-    assert cv2.imread(str(tmp_path / "curve.png")).shape == (360, 960, 3)
+    assert cv2.imread(str(tmp_path / "curve.png")).shape == (330, 880, 3)

@@ -182,7 +182,6 @@ async def test_closed_before_it_began(system):
         PortAudioError("Error querying device -1"),
         PortAudioError("Error opening InputStream: Device unavailable [PaErrorCode -9985]"),  # in use
         ValueError("No input device matching 'x'"),
-        OSError("no lib"),
     ],
 )
 async def test_every_refusal_is_one_sentence(system, error):
@@ -207,7 +206,7 @@ def test_without_the_sound_library(monkeypatch):
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
-    with pytest.raises(DeviceError, match="PortAudio library not found"):
+    with pytest.raises(DeviceError, match="PortAudio library not found.*apt install"):
         MicrophoneSource()
 
 
