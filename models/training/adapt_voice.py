@@ -22,8 +22,9 @@ from models.audio_encoder import PRESENCE
 from models.expression_net import DIAL, ExpressionNet
 from models.face_model import FaceModel
 from models.puppet import VoiceMap
+from models.training import lip_sync
 from models.training.expression_data import Recording, Signal, on_sound_clock
-from models.training.linear_path import DELAYS, amplify, hear
+from models.training.linear_path import amplify, hear
 from models.training.lip_metric import LipMetric, transfer
 from models.training.opening_curve import Curve
 from models.training.person import DIALS, Person, PersonFit, Score
@@ -52,8 +53,6 @@ class Config:
     """Contiguous parts of the clip; each is predicted from the others."""
     closed_share: float = 0.08
     """Of the clip, the most closed frames: the person's mouth at rest."""
-    reach_ms: int = 300
-    """How far sound and picture of the clip may lie apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,9 @@ def adapt(
     opening = scores @ gap
     closed = valid & (opening <= np.quantile(opening[valid], config.closed_share))
     rest = scores[closed].mean(0)
-    late = _mouth_late(hear(net, sound).components[JUDGED].T @ gap, opening, float(fps), config.reach_ms)
+    said = hear(net, sound).components[lip_sync.LOOK_AHEAD].T @ gap
+    offset = lip_sync.measure(said, np.where(valid, opening, np.nan), fps)
+    late = offset.late_ms / 1000 if offset.trusted else 0.0  # a wrong shift is worse than none
     clip = on_sound_clock(Recording("", "", late), sound, scores - rest, valid, fps)
     person = Person(hear(net, clip.sound), clip.expression, clip.valid, gap)
 
@@ -163,22 +164,3 @@ class _Choice:
     def agreement(self) -> float:
         """Mean correlation over the look-aheads that hear something ahead."""
         return float(np.mean([score.r for score in self.scores[1:]]))
-
-
-def _mouth_late(said: NDArray[np.floating], opening: NDArray[np.floating], fps: float, reach_ms: int) -> float:
-    """Seconds by which the mouth in the picture lags the sound: where the universal opening fits best.
-
-    Zero where nothing stands out: a wrong shift is worse than none.
-    """
-    steps = np.arange(-reach_ms, reach_ms + 1, 10)
-    time = np.arange(len(opening)) / fps
-    fits = []
-    for step in steps:
-        # Row h of `said` is the face at 10 ms * (h + 1) - look-ahead on the sound's clock.
-        hop = (time - step / 1000) * 100 + DELAYS[JUDGED] - 1
-        inside = (hop >= 0) & (hop <= len(said) - 1)
-        guess = np.interp(hop[inside], np.arange(len(said)), said)
-        fits.append(np.corrcoef(guess, opening[inside])[0, 1] if guess.std() > 1e-9 else 0.0)
-    best = int(np.argmax(fits))
-    stands_out = fits[best] > 0.3 and fits[best] > fits[len(steps) // 2] + 0.03
-    return float(steps[best]) / 1000 if stands_out else 0.0

@@ -15,11 +15,14 @@ from models.training.linear_path import DELAYS, hear
 from models.training.lip_metric import LipMetric
 
 LOOK_AHEAD = DIAL.index(160)
+"""Of the networks that are asked."""
 REACH_MS, STEP_MS = 400, 10
 BLOCKS = 6
 """Parts of the clip that are left out in turn, to see whether they agree."""
 MIN_R, MAX_SPREAD_MS = 0.25, 25.0
 """A peak is trusted from this height on, and if the place of the peak does not hang on one part of the clip."""
+CHANCE = 1.0
+"""Height of a peak that chance may reach in one second of picture; in n seconds, it is less by the root of n."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,15 @@ class Offset:
     """Correlation of the expected with the seen opening at the best shift."""
     spread_ms: float
     """Standard error of `late_ms`, by the jackknife over parts of the clip."""
+    seconds: float
+    """Of picture that were compared."""
 
     @property
     def trusted(self) -> bool:
         """Whether the peak is high and steady enough to shift the sound by it."""
         inside = abs(self.late_ms) < REACH_MS - 2 * STEP_MS
-        return self.r >= MIN_R and self.spread_ms <= MAX_SPREAD_MS and inside
+        high = self.r >= max(MIN_R, CHANCE / max(self.seconds, 1) ** 0.5)
+        return high and self.spread_ms <= MAX_SPREAD_MS and inside
 
 
 def expected_opening(sound: Float32[NDArray[np.float32], " samples"]) -> Float[NDArray[np.floating], " T"]:
@@ -47,10 +53,15 @@ def expected_opening(sound: Float32[NDArray[np.float32], " samples"]) -> Float[N
 
 
 def measure(
-    sound: Float32[NDArray[np.float32], " samples"], opening: Float[NDArray[np.floating], " N"], fps: Fraction
+    said: Float[NDArray[np.floating], " T"], opening: Float[NDArray[np.floating], " N"], fps: Fraction
 ) -> Offset:
-    """Compare 16 kHz sound with the opening of the lips seen in each frame (any unit, NaN where unknown)."""
-    said = expected_opening(sound)
+    """Compare the opening that the sound lets expect with the one seen in each frame.
+
+    Args:
+        said: by `expected_opening`, or by another network whose row h is the face LOOK_AHEAD before the end of hop h.
+        opening: in any unit, NaN where unknown.
+        fps: of the frames.
+    """
     steps = np.arange(-REACH_MS, REACH_MS + 1, STEP_MS)
     time = np.arange(len(opening)) / float(fps)
     known = ~np.isnan(opening)
@@ -65,7 +76,7 @@ def measure(
     late, r = best(known)
     parts = np.array([best(known & (block != b))[0] for b in range(BLOCKS)])
     spread = float(np.sqrt((BLOCKS - 1) / BLOCKS * ((parts - parts.mean()) ** 2).sum()))
-    return Offset(late, r, spread)
+    return Offset(late, r, spread, int(known.sum()) / float(fps))
 
 
 def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.tracker import Track
 from models.training.clip_file import FileFacts, file_facts
 from models.training.clip_pictures import Looks, brightness, covered, cuts, look_at, shots_differ
-from models.training.lip_sync import Offset, measure
+from models.training.lip_sync import Offset, expected_opening, measure
 from models.training.mouth_shapes import Mouth, missing_shapes, mouth_of
 from models.video import loud_seconds, read_frames, read_sound
 
@@ -77,7 +77,7 @@ def examine(video: Path, track: Track, progress: Callable[[int, int], None] | No
     file = file_facts(video)
     looks = look_at((picture for _, picture in read_frames(video)), track, progress)
     mouth = mouth_of(track)
-    offset = measure(sound, mouth.opening, track.fps)
+    offset = measure(expected_opening(sound), mouth.opening, track.fps)
     begins = cuts(looks, track)
     hidden = covered(looks, track.valid)
     usable = track.valid & ~hidden & ~around(begins, len(hidden), round(CUT_MARGIN_S * track.fps))

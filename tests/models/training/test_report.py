@@ -78,7 +78,7 @@ def test_the_page_is_whole(real, pictures, tmp_path):
     judged = Judged(pictures, pictures, real, real, scores, scores, chance(real, pictures))
     findings = (Finding("Light", "<dim>", Light.amber, "Use a lamp."),)
     (tmp_path / "curves.csv").write_text("10,0.1,0.5\n20,0.2,0.4\n")
-    verdict = Verdict(findings, Offset(0.0, 0.5, 5.0), real.valid)
+    verdict = Verdict(findings, Offset(0.0, 0.5, 5.0, 20.0), real.valid)
     write_report(tmp_path, "Me & you", judged, tmp_path / "curves.csv", verdict, {"Time": "5 min"})
     page = (tmp_path / "report.html").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.csv", "report.html"]

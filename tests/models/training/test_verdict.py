@@ -210,6 +210,6 @@ def test_hidden_frames_need_many_strange_places(faces, track):
 
 
 def test_a_finding_says_how_far_the_lips_lag(monkeypatch, faces, track, tmp_path):
-    monkeypatch.setattr(verdict, "measure", lambda *_: verdict.Offset(120.0, 0.6, 5.0))
+    monkeypatch.setattr(verdict, "measure", lambda *_: verdict.Offset(120.0, 0.6, 5.0, 20.0))
     examined = examine(write(tmp_path / "clip.mp4", faces), track)
     assert next(f.found for f in examined.findings if f.about == "Sound and lips") == "lips 120 ms late (±5 ms, r 0.60)"

@@ -206,7 +206,7 @@ def test_without_the_sound_library(monkeypatch):
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
-    with pytest.raises(DeviceError, match="PortAudio library not found.*apt install"):
+    with pytest.raises(DeviceError, match=r"PortAudio library not found.*apt install"):
         MicrophoneSource()
 
 
