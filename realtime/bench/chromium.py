@@ -84,12 +84,13 @@ async def chromium(stage: Stage) -> Observed:
 @asynccontextmanager
 async def _served(visit: _Visit) -> AsyncIterator[str]:
     app = web.Application()
-    page = Path(__file__).with_suffix(".html")
+    files = {"/": Path(__file__).with_suffix(".html"), "/sync.js": Path(__file__).parents[1] / "web/sync.js"}
 
     async def send(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(page)
+        return web.FileResponse(files[request.path])
 
-    app.router.add_get("/", send)
+    for path in files:
+        app.router.add_get(path, send)
     app.router.add_get("/socket", visit.talk)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -136,6 +137,8 @@ class _Visit:
                 raise InputError(f"The page could not do its part in Chromium: {said['failed']}.")
             if "offer" in said:
                 await socket.send_json({"answer": await self._speaker.speak(said["offer"])})
+            if "hold_ms" in said:
+                self._speaker.peer.hold_pictures(said["hold_ms"])
             if "done" in said:
                 after = await _difference(socket, self._stage.clock)
                 return _observed(arrays, before, after)

@@ -1,6 +1,6 @@
 // The page: sends a voice to the server over WebRTC, and shows the face and plays the sound that come back.
 
-import { ask, connect } from "./connection.js";
+import { ask, connect, hold } from "./connection.js";
 import { follow } from "./figures.js";
 import { record } from "./recorder.js";
 import { Sync } from "./sync.js";
@@ -58,7 +58,7 @@ async function start() {
     viewing.connection.onconnectionstatechange = () => {
       if (viewing.connection.connectionState === "failed") lost("The connection was lost. Press Start to try again.");
     };
-    sync = new Sync(viewing.session);
+    sync = new Sync((milliseconds) => hold(viewing.session, milliseconds));
     applySound();
     say("starting", "Waiting for the puppet …");
     await Promise.all([face.play(), new Promise((shown) => face.requestVideoFrameCallback(shown))]);

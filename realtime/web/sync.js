@@ -1,7 +1,5 @@
 // Keeps the picture as late as the sound, which the browser holds back as long as it thinks fit.
 
-import { hold } from "./connection.js";
-
 const START = 60; // ms; fits an idle machine
 const MOST = 120; // more would be felt in a conversation
 const SENT_LATER = 30; // ms that the server sends sound after its picture, on average
@@ -9,12 +7,13 @@ const EARLY = -10; // ms that sound may be early …
 const LATE = 35; // … or late, and nothing is done about it
 
 export class Sync {
-  #session;
+  #ask;
   #held = 0;
   #late = [];
 
-  constructor(session) {
-    this.#session = session;
+  // `ask` has the server say to the browser how many milliseconds to hold each picture back; it returns a promise.
+  constructor(ask) {
+    this.#ask = ask;
   }
 
   // The sound is heard, or not.
@@ -38,6 +37,6 @@ export class Sync {
 
   #hold(milliseconds) {
     this.#held = 10 * Math.round(milliseconds / 10);
-    hold(this.#session, this.#held).catch(() => {}); // it has ended, then
+    this.#ask(this.#held).catch(() => {}); // it has ended, then
   }
 }
