@@ -24,7 +24,7 @@ from scipy.linalg import eigh
 from models.errors import InputError
 from models.face_model import FaceModel
 from models.tracker import Track, track_video
-from models.training.heads import GAP, PUPILS_APART, Motion, Person, mean_faces, read_person
+from models.training.heads import GAP, PUPILS_APART, Person, mean_faces, read_person
 from models.training.tracked_mesh import INNER_LIPS, LIP_RINGS, NOSE_BASE, OUTER_LIPS, SURFACE, build_surface
 
 COMPONENTS, MODES = 48, 12
@@ -43,7 +43,7 @@ def point_weights(closed: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "468 
 
 
 def expression_basis(
-    motions: Sequence[Motion],
+    motions: Sequence[Float[np.ndarray, "_ P 3"]],
     partner: Int[np.ndarray, "478"],
     weights: Float[np.ndarray, "468 3"],
 ) -> tuple[Float[np.ndarray, "K 468 3"], Float[np.ndarray, "K"]]:
