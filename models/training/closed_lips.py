@@ -28,8 +28,8 @@ ROUNDS = 8
 
 
 def log_odds(
-    trunk: Sequence[Float32[NDArray[np.float32], "T C"]],
-    shut: Sequence[Bool[NDArray[np.bool_], " T"]],
+    trunk: Sequence[Float32[NDArray[np.float32], "_ C"]],
+    shut: Sequence[Bool[NDArray[np.bool_], " _"]],
     weights: Sequence[float],
 ) -> Float64[NDArray[np.float64], " C"]:
     """Weights of a penalised logistic regression; clips count by weight, channels by their own spread."""

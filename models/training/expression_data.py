@@ -110,7 +110,7 @@ def decibels(sound: Signal, encoder: AudioEncoder) -> Float32[NDArray[np.float32
         return encoder.decibels(torch.from_numpy(sound)[None], encoder.initial_state())[0][0].numpy()
 
 
-def spectrum(views: list[Float32[NDArray[np.float32], "bands T"]]) -> Float32[NDArray[np.float32], " bands"]:
+def spectrum(views: list[Float32[NDArray[np.float32], "bands _"]]) -> Float32[NDArray[np.float32], " bands"]:
     """Mean of each band over the hops in which somebody speaks."""
     everything = np.concatenate(views, 1)
     return everything[:, everything.max(0) > -35].mean(1).reshape(BANDS).astype(np.float32)
