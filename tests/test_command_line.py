@@ -23,9 +23,9 @@ def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["serve.py", "render", "--colour"], "No such option"),
         (["serve.py", "camera", "--microphone", "no such thing"], "Cannot listen to the microphone 'no such thing'"),
         (["serve.py", "camera", "--voice", "absent.wav"], "absent.wav does not exist"),
-        (["serve.py", "window", "--voice", "models/bundled/hello.wav", "--record", "no/x.mp4"], "no folder no"),
+        (["serve.py", "camera", "--voice", "models/bundled/hello.wav", "--record", "no/x.mp4"], "no folder no"),
         (
-            ["serve.py", "window", "--voice", "models/bundled/hello.wav", "--voice-out", "xyz"],
+            ["serve.py", "camera", "--voice", "models/bundled/hello.wav", "--voice-out", "xyz"],
             "Cannot play to the output",
         ),
         (["calibrate.py", "absent.mp4", "--out", "puppets/x"], "--consent"),
