@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from models.face_model import FaceModel
 
 CORES = os.cpu_count() or 1
+ClickContext = Any  # click comes inside or beside typer, depending on its version
 
 
 class MakeByDefault(TyperGroup):
     """Without the name of a command, a puppet is made."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (click's, wherever typer keeps it)
+    def parse_args(self, ctx: ClickContext, args: list[str]) -> list[str]:
         """Put the name in front."""
         if args and args[0] not in self.commands and args[0] != "--help":
             args = ["make", *args]

@@ -28,6 +28,10 @@ Record = Callable[[], Sequence[Feed]]
 THREADS = min(2, os.cpu_count() or 1)
 """For one picture: the rest of a live machine has work to do as well."""
 
+THOROUGH, HASTY = (4, 10), (2, 4)
+"""How candidates are timed: bursts, and calls in each. Somebody waits for the hasty ones, which differ by far more than
+they vary."""
+
 FALLBACK: dict[Device, tuple[EngineName, ...]] = {
     "cuda": ("tensorrt", "aotinductor", "torch"),
     "cpu": ("openvino", "onnxruntime"),
@@ -96,7 +100,7 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
             say(f"{error} It is built anew.")
     elif wish.engine == "auto":
         say("Choosing the fastest engine for this machine: once, a few seconds.")
-    tried = compare(onnx, wish, record())
+    tried = compare(onnx, wish, record(), bursts=HASTY)
     best = keep(onnx, wish, tried)
     if best is None and wish.engine != "auto":
         chain = FALLBACK[wish.device]
@@ -114,8 +118,13 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
     return OnnxRuntimeNetwork(onnx, wish.threads)  # by definition right
 
 
-def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed], calibrated: bool = False) -> list[Candidate]:
-    """Build every candidate (see `candidates`), check it, and time those that pass, all in one run."""
+def compare(
+    onnx: Path, wish: Wish, feeds: Sequence[Feed], calibrated: bool = False, bursts: tuple[int, int] = THOROUGH
+) -> list[Candidate]:
+    """Build every candidate (see `candidates`), check it, and time those that pass, all in one run.
+
+    `bursts`: how many for each when they are timed, and of how many calls.
+    """
     reference = list(parity.run(OnnxRuntimeNetwork(onnx, wish.threads), feeds))
     built: dict[Recipe, tuple[Network, Figures]] = {}
     refused: dict[Recipe, str] = {}
@@ -127,7 +136,7 @@ def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed], calibrated: bool = Fa
             refused[recipe] = str(error)
     networks = {str(recipe): network for recipe, (network, _) in built.items()}
     calls = {name: _caller(network, feeds[0]) for name, network in networks.items()}
-    times = interleaved(calls) if calls else {}
+    times = interleaved(calls, *bursts) if calls else {}
     return [Candidate(recipe, built.get(recipe), times.get(str(recipe)), refused.get(recipe)) for recipe in recipes]
 
 

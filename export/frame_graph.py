@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from kernels.rasterizer import Rasterizer
 from models.puppet import Puppet
 from models.renderer_format import CHANNELS, SIZE
 from models.voice_stream import DIAL, HOP, SAMPLE_RATE
+
+R = TypeVar("R")
+KernelArray = Any  # a NumPy or a CUDA array
 
 WARM_UP = 3
 """Runs before the recording, in which libraries choose their kernels and allocate."""
@@ -166,12 +169,12 @@ class FrameGraph:
         picture[:, top:bottom, left:right] = patch
         return to_i420(picture) if self._i420 else picture
 
-    def _built(self, step: Callable[..., Any]) -> Callable[..., Any]:
+    def _built(self, step: Callable[..., R]) -> Callable[..., R]:
         if not self._fused:
             return step
-        compiled: list[Callable[..., Any]] = []
+        compiled: list[Callable[..., R]] = []
 
-        def run(*tensors: Tensor) -> Any:  # noqa: ANN401 (what the step gives)
+        def run(*tensors: Tensor) -> R:
             if not compiled:  # traced first: the compiler is to see operations, not the ONNX interpreter
                 program = make_fx(lambda *given: step(*given))(*tensors)
                 compiled.append(torch.compile(program, mode="max-autotune-no-cudagraphs", dynamic=False))
@@ -181,7 +184,7 @@ class FrameGraph:
 
     def _record(self) -> Callable[[], None]:
         """The frame as a graph, and how to replay it and wait."""
-        stream: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
         with torch.inference_mode(), torch.cuda.stream(stream):
             for _ in range(WARM_UP):
                 self._frame_to_host()
@@ -202,7 +205,7 @@ class FrameGraph:
         with torch.inference_mode():
             self._taken.copy_(self._frame(), non_blocking=True)
 
-    def _raw(self, tensor: Tensor) -> Any:  # noqa: ANN401 (what the kernels take: a NumPy or a CUDA array)
+    def _raw(self, tensor: Tensor) -> KernelArray:
         return tensor if tensor.is_cuda else tensor.numpy()
 
     def _silence(self, voice: OnnxModule) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ one level of a byte and to 2e-7 in an expression.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,14 +117,16 @@ def compare(reference: Sequence[Outputs], network: Network, feeds: Sequence[Feed
 
 def same_form(expected: Outputs, found: Outputs) -> None:
     """Raise `EngineError` unless names, types and shapes are the same and numbers finite."""
-    describe: Callable[[Outputs], dict[str, str]] = lambda outputs: {  # noqa: E731
-        name: f"{array.dtype} {list(array.shape)}" for name, array in outputs.items()
-    }
-    if describe(expected) != describe(found):
-        raise EngineError(f"The engine gives {describe(found)}, expected {describe(expected)}.")
+    wanted, given = _form(expected), _form(found)
+    if wanted != given:
+        raise EngineError(f"The engine gives {given}, expected {wanted}.")
     for name in _floating(found):
         if not np.isfinite(found[name]).all():
             raise EngineError(f"The engine's {name} holds values that are not finite.")
+
+
+def _form(outputs: Outputs) -> dict[str, str]:
+    return {name: f"{array.dtype} {list(array.shape)}" for name, array in outputs.items()}
 
 
 def _floating(outputs: Outputs) -> list[str]:

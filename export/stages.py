@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from models.errors import InputError
 from models.face_model import FaceModel
@@ -20,6 +20,9 @@ from models.training.prepare import prepare
 from models.training.train_renderer import Plan, Progress, train
 from models.training.verdict import Verdict, without
 from models.video import read_frames
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Bar = Callable[[int, int], None]
 T = TypeVar("T")
@@ -98,13 +101,13 @@ def kept(path: Path, load: Callable[[Path], T], compute: Callable[[], T], save: 
     return result
 
 
-def working_folder(out: Path, settings: object) -> Path:
+def working_folder(out: Path, settings: DataclassInstance) -> Path:
     """The folder for what an interrupted calibration leaves; made, or that of the same calibration.
 
     `settings`: a dataclass of all that must be the same for it to go on.
     """
     folder = out.parent / f".{out.name}.calibration"
-    wanted = json.dumps(asdict(settings), indent=2)  # type: ignore[call-overload]
+    wanted = json.dumps(asdict(settings), indent=2)
     note = folder / "settings.json"
     if folder.exists() and (not note.is_file() or note.read_text() != wanted):
         raise InputError(

@@ -9,6 +9,8 @@ from kernels.gradient import build
 from kernels.shading import checksum
 
 Array = np.ndarray[Any, Any]
+Index = Any  # as Numba types them
+Number = Any
 
 DEFINITION = checksum("gradient.py")  # see `cpu.py`
 
@@ -17,7 +19,7 @@ _compiled = njit(nogil=True, error_model="numpy", cache=True)
 
 
 @_inlined
-def _add(array: Array, index: Any, value: Any) -> None:  # noqa: ANN401
+def _add(array: Array, index: Index, value: Number) -> None:
     array[index] += value
 
 

@@ -9,13 +9,15 @@ from kernels.gradient import build
 
 Array = Any  # whatever has a __cuda_array_interface__
 Kernel = Any
+Index = Any  # as Numba types them
+Number = Any
 cuda: Any = numba.cuda  # half of it is untyped
 
 _device = cuda.jit(device=True)
 
 
 @_device
-def _add(array: Array, index: Any, value: Any) -> None:  # noqa: ANN401
+def _add(array: Array, index: Index, value: Number) -> None:
     cuda.atomic.add(array, index, value)
 
 

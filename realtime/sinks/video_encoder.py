@@ -30,7 +30,7 @@ class Codec:
 
     name: str
     """As in SDP."""
-    library: str
+    encoder: str
     options: dict[str, str]
     """Of the encoder."""
 
@@ -75,7 +75,7 @@ class VideoEncoder:
         return packet
 
     def _open(self, picture: av.VideoFrame, rate: int) -> av.VideoCodecContext:
-        context = cast("av.VideoCodecContext", av.CodecContext.create(self._codec.library, "w"))
+        context = cast("av.VideoCodecContext", av.CodecContext.create(self._codec.encoder, "w"))
         context.width, context.height = picture.width, picture.height
         context.pix_fmt = "yuv420p"
         context.bit_rate = rate
@@ -84,7 +84,7 @@ class VideoEncoder:
         context.gop_size = KEY_FRAMES_APART
         context.thread_count = 1
         context.options = {**self._codec.options, "maxrate": str(rate), "bufsize": str(rate)}
-        if self._codec.library == "libx264":
+        if self._codec.encoder == "libx264":
             context.profile = "Baseline"
         return context
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
@@ -127,27 +128,29 @@ async def test_two_watch_and_a_third_is_told_to_wait(clicks):
         await asyncio.gather(*[browser.close() for browser in browsers])
 
 
-async def test_a_browser_that_vanishes_frees_its_place(clicks):
+@asynccontextmanager
+async def somebody_watching(clicks):
+    """A client of the server, a browser that sees the puppet, and the address of its session."""
     app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
     async with TestClient(TestServer(app)) as client:
         browser = Browser(clicks)
         answer = await (await client.post("/offer", json=await browser.offer())).json()
         await browser.accept(answer)
         await browser.sees_something()
+        yield client, browser, f"/sessions/{answer['id']}"
+
+
+async def test_a_browser_that_vanishes_frees_its_place(clicks):
+    async with somebody_watching(clicks) as (client, browser, session):
         async with asyncio.timeout(10):
             await browser.close()
-            while (await client.get(f"/sessions/{answer['id']}")).status == 200:  # noqa: ASYNC110
+            while (await client.get(session)).status == 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
 async def test_leaving_twice_is_leaving_once(clicks):
-    app = application([Choice("test", lambda: LoudnessAnimator(25, 0, (64, 64)))])
-    async with TestClient(TestServer(app)) as client:
-        browser = Browser(clicks)
-        answer = await (await client.post("/offer", json=await browser.offer())).json()
-        await browser.accept(answer)
-        await browser.sees_something()
-        leaving = [client.delete(f"/sessions/{answer['id']}") for _ in range(3)]
+    async with somebody_watching(clicks) as (client, browser, session):
+        leaving = [client.delete(session) for _ in range(3)]
         assert {response.status for response in await asyncio.gather(*leaving)} <= {204, 404}
         async with asyncio.timeout(5):
             while [thread for thread in threading.enumerate() if "decoder" in thread.name]:  # noqa: ASYNC110
