@@ -16,6 +16,7 @@ with its sound; the animator begins anew, and the pacer shows its first picture 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -37,6 +38,9 @@ LATE = Fraction(3, 50)
 """Seconds of sound that may wait for the animator in a live stream; with more, it hears without drawing."""
 LIVE_BACKLOG = Fraction(1)
 """Seconds of sound that can wait for the animator while a picture takes long."""
+SWITCH_S = 1e-4
+"""Seconds after which a thread that computes in Python gives way to one of ours. A frame takes the interpreter's lock
+ten times and more, so that Python's own 5 ms would let any busy thread (a second puppet being prepared) stop a stream."""
 
 
 async def run(
@@ -69,6 +73,8 @@ async def run(
     """
     clock = clock or MonotonicClock()
     telemetry = telemetry or Telemetry(clock)
+    if live:
+        sys.setswitchinterval(SWITCH_S)  # the process's, so it stays: other streams may run when this one ends
     try:
         await _Stream(source, animator, sinks, live, clock, telemetry).run()
     except BaseExceptionGroup as group:
