@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ from models.camera import Crop, rotation_matrix
 from models.conditioning import cut, hole_mask
 from models.puppet import Puppet
 from models.renderer_format import BLANK, SIZE
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,12 @@ class Clip:
         """Read what `save` wrote."""
         with np.load(path) as arrays:
             return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+    def on(self, device: str) -> dict[str, Tensor]:
+        """The arrays as tensors on a device."""
+        import torch  # what only saves and loads clips needs none
+
+        return {field.name: torch.tensor(getattr(self, field.name), device=device) for field in fields(self)}
 
     @property
     def box(self) -> tuple[int, int, int, int]:

@@ -12,32 +12,23 @@ On the CPU the same steps run one by one, which is how they are tested without a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from export.clip import Clip
+from export.drawing import Drawing, built
 from export.engine import Device, EngineError, Precision, Recipe
-from export.frame_steps import Geometry, composite, taps, to_i420
 from export.onnx_module import OnnxModule
+from export.replay import Replay
 from export.torch_engine import module
-from kernels.rasterizer import Rasterizer
 from models.puppet import Puppet
-from models.renderer_format import CHANNELS, SIZE
 from models.voice_stream import DIAL, HOP, SAMPLE_RATE
-
-R = TypeVar("R")
-KernelArray = Any  # a NumPy or a CUDA array
-
-WARM_UP = 3
-"""Runs before the recording, in which libraries choose their kernels and allocate."""
 
 
 class FrameGraph:
@@ -80,19 +71,11 @@ class FrameGraph:
         """Rows from the newest expression to the one that is shown."""
         self.batch = batch
         self._device = torch.device(device)
-        self._clip = {name: torch.tensor(getattr(clip, name), device=device) for name in Clip.__slots__}
-        self._box = clip.box
-        self._i420 = i420
-
-        self._geometry = Geometry(puppet.face, self._device)
-        triangles = torch.tensor(puppet.face.triangles, device=device)
-        self._rasterizer = Rasterizer(SIZE, SIZE, self._raw(triangles), batch=batch)
-        self._face = torch.empty(batch, SIZE, SIZE, CHANNELS, dtype=torch.uint8, device=device)
+        self._drawing = Drawing(puppet, clip.on(device), clip.box, batch, precision, fused, i420)
         self._gain = torch.tensor(puppet.voice.gain.T.copy(), device=device)
         self._offset = torch.tensor(puppet.voice.offset, device=device)
         threads = torch.get_num_threads()
         self._voice = module(puppet.folder / "expression.onnx", Recipe("torch", "fp32", device, threads))
-        self._renderer = module(puppet.folder / "renderer.onnx", Recipe("torch", precision, device, threads))
         self._state = self._silence(self._voice)
         self._rows = torch.zeros(batch, self._back + 1, len(self._gain), device=device)
         self._dial = torch.full((batch,), DIAL.index(look_ahead_ms), dtype=torch.int64, device=device)
@@ -101,11 +84,8 @@ class FrameGraph:
         self._given = torch.zeros(batch, self.samples + 1, pin_memory=pinned)
         """Samples, and the number of the clip's frame (exact up to 2²⁴)."""
         self._input = torch.zeros(batch, self.samples + 1, device=device)
-        self._fused = fused
-        self._listen, self._draw = self._built(self._listening), self._built(self._drawing)
-        self._output = self._frame()
-        self._taken = torch.empty(self._output.shape, dtype=torch.uint8, pin_memory=pinned)
-        self._replay = self._record() if pinned else self._frame_to_host
+        self._listen = built(self._listening, fused)
+        self._replay = Replay(self._frame, self._device)
         self.reset()
 
     def reset(self) -> None:
@@ -130,8 +110,7 @@ class FrameGraph:
         given = self._given.numpy()
         given[:, :-1] = samples
         given[:, -1] = frames
-        self._replay()
-        return self._taken.numpy()
+        return self._replay().numpy()
 
     def _frame(self) -> Tensor:
         """Everything between the two copies."""
@@ -142,12 +121,7 @@ class FrameGraph:
         self._rows.copy_(torch.cat([self._rows, expression], 1)[:, -self._back - 1 :])
         at = self._input[:, -1].long()
         shown = self._rows[:, 0] @ self._gain + self._offset
-        place = (self._clip[name][at] for name in ("rotation", "translation", "camera"))
-        vertices, attributes = self._geometry(shown, *place)
-        stream = torch.cuda.current_stream().cuda_stream if self._device.type == "cuda" else 0
-        corners, colours, out = map(self._raw, (vertices.contiguous(), attributes, self._face))
-        self._rasterizer.draw(corners, colours, out, stream=stream)
-        return self._draw(self._face, at)
+        return self._drawing(shown, at)
 
     def _listening(self, samples: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """Samples [B, 1, n] and state -> expressions [B, hops, K] and the new state."""
@@ -155,58 +129,6 @@ class FrameGraph:
         inputs = [{"samples": samples, "look_ahead": self._dial, **named}[name] for name in self._voice.inputs]
         outputs = dict(zip(self._voice.outputs, torch.vmap(self._voice)(*inputs), strict=True))
         return outputs["expression"], *(outputs[f"next_{name}"] for name in self._state)
-
-    def _drawing(self, face: Tensor, at: Tensor) -> Tensor:
-        """The rasterized face and the clip's frame -> the picture."""
-        inputs = {"face": face, "photo": self._clip["photo"][at], "mask": self._clip["mask"][at]}
-        one_each = [inputs[name][:, None] for name in self._renderer.inputs]
-        rgb, alpha = (drawn[:, 0] for drawn in torch.vmap(self._renderer)(*one_each))
-        x, y, scale = self._clip["crop"][at].unbind(1)
-        top, bottom, left, right = self._box
-        picture = self._clip["frames"][at]
-        below = picture[:, top:bottom, left:right]
-        patch = composite(below, rgb, alpha, taps(top, bottom, y, scale), taps(left, right, x, scale))
-        picture[:, top:bottom, left:right] = patch
-        return to_i420(picture) if self._i420 else picture
-
-    def _built(self, step: Callable[..., R]) -> Callable[..., R]:
-        if not self._fused:
-            return step
-        compiled: list[Callable[..., R]] = []
-
-        def run(*tensors: Tensor) -> R:
-            if not compiled:  # traced first: the compiler is to see operations, not the ONNX interpreter
-                program = make_fx(lambda *given: step(*given))(*tensors)
-                compiled.append(torch.compile(program, mode="max-autotune-no-cudagraphs", dynamic=False))
-            return compiled[0](*tensors)
-
-        return run
-
-    def _record(self) -> Callable[[], None]:
-        """The frame as a graph, and how to replay it and wait."""
-        stream: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
-        with torch.inference_mode(), torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                self._frame_to_host()
-            stream.synchronize()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream):
-                self._output = self._frame()
-                self._taken.copy_(self._output, non_blocking=True)
-
-        def replay() -> None:
-            with torch.cuda.stream(stream):
-                graph.replay()
-            stream.synchronize()
-
-        return replay
-
-    def _frame_to_host(self) -> None:
-        with torch.inference_mode():
-            self._taken.copy_(self._frame(), non_blocking=True)
-
-    def _raw(self, tensor: Tensor) -> KernelArray:
-        return tensor if tensor.is_cuda else tensor.numpy()
 
     def _silence(self, voice: OnnxModule) -> dict[str, Tensor]:
         shapes = {name: shape for name, shape in voice.shapes.items() if name.startswith("state.")}
