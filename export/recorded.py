@@ -9,6 +9,7 @@ import numpy as np
 from export.engine import FOR_VOICE, Feed, load
 from export.stand_in import PhotoRenderer
 from models.network import Network
+from models.portrait import PaintedPortrait
 from models.puppet import Puppet
 from models.puppeteer import Puppeteer
 from models.video import read_sound
@@ -35,7 +36,7 @@ def frames(puppet: Puppet, count: int, voice: Network | None = None) -> list[Fee
     """The renderer's inputs in `count` frames in a row."""
     recorder = _Recorder()
     stream = VoiceStream(voice or load(puppet.folder / "expression.onnx", FOR_VOICE), LOOK_AHEAD_MS)
-    puppeteer = Puppeteer(puppet, stream, recorder)
+    puppeteer = Puppeteer(puppet, stream, PaintedPortrait(puppet, recorder))
     state, heard = puppeteer.initial_state(), 0
     sound = _sound(SAMPLE_RATE * (count + 8) // int(puppet.fps))
     for n in range(count):

@@ -87,8 +87,10 @@ def puppeteer(
         voice = pool.submit(load, puppet.folder / "expression.onnx", FOR_VOICE)
         renderer = pool.submit(choose.renderer, puppet.folder / "renderer.onnx", wish, record, say)
         # Importing Numba takes as long as the engines take to start.
+        from models.portrait import PaintedPortrait
         from models.puppeteer import Puppeteer
         from models.voice_stream import VoiceStream
 
     stream = VoiceStream(around("voice", voice.result()), look_ahead_ms)
-    return Puppeteer(puppet, stream, around("renderer", renderer.result()), fps, size)
+    portrait = PaintedPortrait(puppet, around("renderer", renderer.result()))
+    return Puppeteer(puppet, stream, portrait, fps, size)

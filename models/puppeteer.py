@@ -12,11 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
-from models.background import Background, bounce
-from models.camera import Crop
 from models.letterbox import Letterbox
-from models.network import Network
-from models.painter import Painter
+from models.portrait import Portrait
 from models.puppet import Puppet
 from models.voice_stream import HOP, SAMPLE_RATE, Samples, VoiceState, VoiceStream
 
@@ -39,7 +36,7 @@ class Puppeteer:
         self,
         puppet: Puppet,
         voice: VoiceStream,
-        renderer: Network,
+        portrait: Portrait,
         fps: Fraction | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
@@ -48,7 +45,7 @@ class Puppeteer:
         Args:
             puppet: who is shown.
             voice: hears the voice.
-            renderer: draws the lower face.
+            portrait: draws.
             fps: pictures a second; the background's own if None. The mouth moves at this rate, the background and the
                 head at theirs.
             size: width and height of the pictures, px; the background's own if None.
@@ -61,8 +58,7 @@ class Puppeteer:
         self._puppet = puppet
         self._letterbox = Letterbox(own_size, (self.width, self.height))
         self._voice = voice
-        self._background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
-        self._painter = Painter(puppet.face, puppet.track.camera, renderer)
+        self._portrait = portrait
 
     def initial_state(self, frame: int = 0) -> State:
         """A stream that has heard nothing and shows frame `frame` next; the background and the head go on."""
@@ -79,20 +75,11 @@ class Puppeteer:
         moment = self._begin(state.frame) - state.heard_from
         expression = self._puppet.voice(self._voice.expression_at(moment, after.voice))
         behind = int(state.frame * self._puppet.fps / self.fps)
-        return self._letterbox(self.draw(expression, behind)), after
+        return self._letterbox(self._portrait(expression, behind)), after
 
     def _begin(self, frame: int) -> int:
         """Number of the sample with which a frame begins."""
         return frame * SAMPLE_RATE * self.fps.denominator // self.fps.numerator
-
-    def draw(self, expression: NDArray[np.float32], number: int) -> UInt8[NDArray[np.uint8], "H W 3"]:
-        """Frame `number` of the background with the face at `expression` [K] in its own coefficients."""
-        track = self._puppet.track
-        at = bounce(number, len(track.rotation))
-        picture = self._background.frame(number).copy()
-        crop = Crop(*track.crop[at].tolist())
-        self._painter.paint(picture, expression, track.rotation[at], track.translation[at], crop, track.hole[at])
-        return picture
 
 
 def _shortest_frame(fps: Fraction) -> int:

@@ -9,6 +9,7 @@ from export.engine import FOR_PICTURES, FOR_VOICE, EngineError, load
 from export.frame_graph import FrameGraph
 from export.frame_steps import faces_around, taps, to_i420
 from export.recorded import HELLO
+from models.portrait import PaintedPortrait
 from models.puppet import Puppet
 from models.puppeteer import Puppeteer
 from models.video import read_sound
@@ -44,7 +45,8 @@ def sound():
 
 def test_is_what_the_puppeteer_draws(puppet, clip, sound):
     stream = VoiceStream(load(puppet.folder / "expression.onnx", FOR_VOICE), 80)
-    puppeteer = Puppeteer(puppet, stream, load(puppet.folder / "renderer.onnx", FOR_PICTURES[1:]))
+    portrait = PaintedPortrait(puppet, load(puppet.folder / "renderer.onnx", FOR_PICTURES[1:]))
+    puppeteer = Puppeteer(puppet, stream, portrait)
     graph = FrameGraph(puppet, clip, precision="fp32", device="cpu")
     state, heard = puppeteer.initial_state(), 0
     for n, picture in enumerate(play(graph, sound)):

@@ -6,7 +6,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models.background import Background
 from models.puppet import Puppet
 from models.puppeteer import Puppeteer
 from models.voice_stream import HOP, SAMPLE_RATE, VoiceStream
@@ -28,14 +27,16 @@ class Clock:
         return {"state.hops": np.zeros(1, np.float32)}
 
 
-class Invisible:
-    """A renderer that leaves the frame as it is."""
+class Asked:
+    """A portrait that keeps what it is asked for."""
 
-    def __call__(self, feed):
-        return {"rgb": np.zeros((1, 256, 256, 3), np.uint8), "alpha": np.zeros((1, 256, 256, 1), np.uint8)}
+    def __init__(self):
+        self.moments, self.behind = [], []
 
-    def initial_state(self):
-        return {}
+    def __call__(self, expression, number):
+        self.moments.append(float(expression[0]))
+        self.behind.append(number)
+        return np.zeros((512, 512, 3), np.uint8)
 
 
 @pytest.fixture(params=["25/1", "30/1", "30000/1001", "50/1"])
@@ -48,18 +49,12 @@ def samples_before(frame: int, fps: Fraction) -> int:
     return frame * SAMPLE_RATE * fps.denominator // fps.numerator
 
 
-def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet, monkeypatch: pytest.MonkeyPatch):
-    shown: list[float] = []
-
-    def draw(self, expression, number):
-        shown.append(float(expression[0]))
-        return np.zeros((512, 512, 3), np.uint8)
-
-    monkeypatch.setattr(Puppeteer, "draw", draw)
+def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet):
+    portrait = Asked()
     direct = replace(
         puppet.voice, gain=np.eye(COEFFICIENTS, dtype=np.float32), offset=np.zeros(COEFFICIENTS, np.float32)
     )
-    puppeteer = Puppeteer(replace(puppet, voice=direct), VoiceStream(Clock(), 80), Invisible())
+    puppeteer = Puppeteer(replace(puppet, voice=direct), VoiceStream(Clock(), 80), portrait)
     state, given = puppeteer.initial_state(), 0
     for frame in range(80):
         if frame == 40:  # the stream is flushed: its voice begins anew
@@ -68,40 +63,25 @@ def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet, monkeyp
         _, state = puppeteer.step(np.zeros(needed - given, np.float32), state)
         given = needed
     begins = np.array([samples_before(frame, puppeteer.fps) for frame in range(80)])
-    np.testing.assert_allclose(shown[:40], begins[:40], atol=0.01)
+    np.testing.assert_allclose(portrait.moments[:40], begins[:40], atol=0.01)
     forgotten = begins[40] + puppeteer.look_ahead
     expected = np.maximum(begins[40:] - forgotten, HOP - Clock.look_ahead)
-    np.testing.assert_allclose(shown[40:], expected, atol=0.01)
+    np.testing.assert_allclose(portrait.moments[40:], expected, atol=0.01)
 
 
 def test_what_is_declared_is_little(puppet: Puppet):
-    puppeteer = Puppeteer(puppet, VoiceStream(Clock(), 80), Invisible())
+    puppeteer = Puppeteer(puppet, VoiceStream(Clock(), 80), Asked())
     frame = SAMPLE_RATE / float(puppeteer.fps)
     assert Clock.look_ahead - frame <= puppeteer.look_ahead < Clock.look_ahead - frame + HOP + 1
 
 
-def test_outside_the_mask_the_background_plays():
-    puppet = Puppet.bundled()
-    puppeteer = Puppeteer(puppet, VoiceStream(Clock(), 80), Invisible())
-    background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
-    for number in range(3):
-        expression = np.zeros(len(puppet.face.expression), np.float32)
-        np.testing.assert_array_equal(puppeteer.draw(expression, number), background.frame(number))
-
-
 @pytest.mark.parametrize("fps", [Fraction(50), Fraction(30), Fraction(15)])
-def test_the_mouth_has_its_own_rate_and_the_background_keeps_its(fps: Fraction, monkeypatch: pytest.MonkeyPatch):
-    behind: list[int] = []
-
-    def draw(self, expression, number):
-        behind.append(number)
-        return np.zeros((512, 512, 3), np.uint8)
-
-    monkeypatch.setattr(Puppeteer, "draw", draw)
-    puppeteer = Puppeteer(Puppet.bundled(), VoiceStream(Clock(), 80), Invisible(), fps, (640, 360))
+def test_the_mouth_has_its_own_rate_and_the_background_keeps_its(fps: Fraction):
+    portrait = Asked()
+    puppeteer = Puppeteer(Puppet.bundled(), VoiceStream(Clock(), 80), portrait, fps, (640, 360))
     state = puppeteer.initial_state()
     for frame in range(2 * int(fps)):
         new = samples_before(frame + 1, fps) - samples_before(frame, fps)
         picture, state = puppeteer.step(np.zeros(new + (frame == 0) * puppeteer.look_ahead, np.float32), state)
         assert picture.shape == (360, 640, 3)
-    assert behind == [int(frame * 25 / fps) for frame in range(2 * int(fps))]
+    assert portrait.behind == [int(frame * 25 / fps) for frame in range(2 * int(fps))]
