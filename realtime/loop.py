@@ -40,7 +40,7 @@ LIVE_BACKLOG = Fraction(1)
 """Seconds of sound that can wait for the animator while a picture takes long."""
 SWITCH_S = 1e-4
 """Seconds after which a thread that computes in Python gives way to one of ours. A frame takes the interpreter's lock
-ten times and more, so that Python's own 5 ms would let any busy thread (a second puppet being prepared) stop a stream."""
+ten times and more: with Python's own 5 ms any busy thread (a second puppet being prepared) would stop a stream."""
 
 
 async def run(

@@ -4,68 +4,60 @@ import asyncio
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from fakes import ListSink, ListSource, LoudnessAnimator, voice
 
 from realtime.clock import MonotonicClock
-from realtime.loop import SWITCH_S, run
+from realtime.loop import run
 
 RETAKES = 10
 """How often a frame of the fake below gives the lock away and takes it again; decoders, kernels and engines do."""
 FRAMES = 12
 
-pytestmark = pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of another thread's time")
 
-
-class Busy:
+@contextmanager
+def busy_thread():
     """A thread that never waits."""
+    over = threading.Event()
 
-    def __enter__(self):
-        self._over = False
-        self._thread = threading.Thread(target=self._compute)
-        self._thread.start()
-        self._clock = time.pthread_getcpuclockid(self._thread.ident)
-        return self
+    def compute():
+        while not over.is_set():
+            pass
 
-    def __exit__(self, *_):
-        self._over = True
-        self._thread.join()
-
-    def _compute(self):
-        number = 0
-        while not self._over:
-            number += 1
-
-    def computed(self):
-        """Processor seconds so far: what others take from this machine is not in them."""
-        return time.clock_gettime(self._clock)
+    thread = threading.Thread(target=compute)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class Yielding(LoudnessAnimator):
-    """Gives the lock away as the real one does, and notes how long the busy thread had it meanwhile."""
+    """Gives the lock away as the real one does, and notes how long it takes to get it back."""
 
-    def __init__(self, busy):
+    def __init__(self):
         super().__init__()
-        self.kept = []
-        self._busy = busy
+        self.waited = []
 
     def step(self, samples, state):
         for _ in range(RETAKES):
-            before = self._busy.computed()
+            before = time.perf_counter()
             time.sleep(0)
-            self.kept.append(self._busy.computed() - before)
+            self.waited.append(time.perf_counter() - before)
         return super().step(samples, state)
 
 
-def kept(live):
-    """Seconds for which the busy thread keeps the lock from a frame, median over all that a frame has to take it."""
-    with Busy() as busy:
-        animator = Yielding(busy)
-        source = ListSource(voice(FRAMES / 25), clock=MonotonicClock() if live else None)
+def waited(live):
+    """Seconds for which frames waited for the lock, each time that they had to take it."""
+    animator = Yielding()
+    source = ListSource(voice(FRAMES / 25), clock=MonotonicClock() if live else None)
+    with busy_thread():
         asyncio.run(run(source, animator, [ListSink()], live=live))
-    return np.median(animator.kept)
+    return np.array(animator.waited)
 
 
 @pytest.fixture(autouse=True)
@@ -77,9 +69,10 @@ def switch_interval():
 
 
 def test_a_busy_thread_gives_way_to_a_live_stream():
-    otherwise = kept(live=False)
-    assert otherwise > 10 * SWITCH_S, "the busy thread was not in the way: this proves nothing"
-    assert kept(live=True) < otherwise / 4
+    otherwise = np.median(waited(live=False))
+    assert otherwise > 0.004, "the busy thread was not in the way: this proves nothing"
+    # A machine with other work lets threads wait for a processor as well, but not each time.
+    assert np.percentile(waited(live=True), 25) < otherwise / 4
 
 
 def test_a_file_changes_nothing_for_the_rest_of_the_process():
