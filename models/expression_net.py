@@ -62,11 +62,10 @@ class Trunk(nn.Module):
     def __init__(self, size: Size, dropout: float = 0.0) -> None:
         super().__init__()
         width, groups = size.members * size.channels, size.members
-        self.entry = nn.Conv1d(FEATURES * groups, width, size.kernel, groups=groups, bias=False)
+        self.entry = nn.Conv1d(FEATURES, width, size.kernel, bias=False)
         self.blocks = nn.ModuleList(
             nn.Conv1d(width, width, size.kernel, dilation=d, groups=groups, bias=False) for d in size.dilations
         )
-        self.members = groups
         self.dropout = nn.Dropout1d(dropout)
         self.lengths = [size.kernel - 1, *((size.kernel - 1) * d for d in size.dilations)]
 
@@ -79,7 +78,7 @@ class Trunk(nn.Module):
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B channels T"], State]:
         x = torch.cat([state["trunk0"], x], 2)
         after = {"trunk0": x[:, :, x.shape[2] - self.lengths[0] :]}
-        x = nn.functional.silu(self.entry(x.repeat(1, self.members, 1)))
+        x = nn.functional.silu(self.entry(x))
         for i, block in enumerate(self.blocks, 1):
             heard = torch.cat([state[f"trunk{i}"], x], 2)
             after[f"trunk{i}"] = heard[:, :, heard.shape[2] - self.lengths[i] :]
@@ -101,9 +100,13 @@ class LinearPath(nn.Module):
         return {"linear": torch.zeros(batch, FEATURES, self.length)}
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B outputs T"], State]:
+        pairs, after = self.pairs(x, state)
+        return self.taps(pairs), after
+
+    def pairs(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B features past"], State]:
+        """What the taps hear."""
         heard = torch.cat([state["linear"], x], 2)
-        pairs = (heard[:, :, 1:] + heard[:, :, :-1]) / 2
-        return self.taps(pairs), {"linear": heard[:, :, heard.shape[2] - self.length :]}
+        return nn.functional.avg_pool1d(heard, 2, 1), {"linear": heard[:, :, heard.shape[2] - self.length :]}
 
 
 class ExpressionNet(nn.Module):
@@ -173,12 +176,21 @@ class ExpressionNet(nn.Module):
             the sound into calls gives the same rows.
         """
         features, after = self.encoder(samples, state)
-        components, gate, memory = self.components(features, state)
-        chosen = (components * gate)[0].index_select(0, look_ahead.reshape(1))[0].T
+        trunk, memory = self.trunk(features, state)
+        pairs, heard = self.linear.pairs(features, state)
+        gate, judged = self.gate(features, state)
+        # Of the weights only those of one look-ahead are read: time goes by on fetching them.
+        dial = look_ahead.reshape(1)
+        head, taps = (
+            weight.reshape(len(DIAL), self.size.components, *weight.shape[1:]).index_select(0, dial)[0]
+            for weight in (self.head.weight, self.linear.taps.weight)
+        )
+        lips = nn.functional.conv1d(trunk, head) + nn.functional.conv1d(pairs, taps, dilation=2)
+        chosen = (lips * gate.index_select(1, dial)[:, 0])[0].T
         opening = (chosen * self.gap).sum(1, keepdim=True)
         # The curve is zero below the first bend: lips that meet do not pass through one another.
         shown = (torch.relu(opening - self.bends) * self.slopes).sum(1, keepdim=True)
-        return (chosen + (shown - opening) * self.part) @ self.decode, after | memory
+        return (chosen + (shown - opening) * self.part) @ self.decode, after | heard | memory | judged
 
     def step(self, samples: Float[Tensor, "1 samples"], state: State, look_ahead: int) -> tuple[Tensor, State]:
         """`forward` without gradients, for use outside an engine."""

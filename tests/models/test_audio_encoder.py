@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.audio_encoder import BANDS, FEATURES, HOP, PRESENCE, SAMPLE_RATE, AudioEncoder, mel_filters
+from models.audio_encoder import BANDS, FEATURES, HOP, PRESENCE, SAMPLE_RATE, WINDOW, AudioEncoder, mel_filters
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,13 @@ def test_filters_cover_the_speech_band():
     assert (filters.sum(0) > 0).all()
     hertz = np.arange(201) * SAMPLE_RATE / 400
     assert (filters[(hertz > 150) & (hertz < 7200)].sum(1) > 0.5).all()
+
+
+def test_powers_are_those_of_the_fourier_transform(encoder):
+    sound = speech(0.5)
+    powers, _ = encoder.powers(sound, encoder.initial_state())
+    padded = np.pad(sound[0].double().numpy(), (WINDOW - HOP, 0))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)
+    spectrum = 2 * np.abs(np.fft.rfft(frames * window / window.sum())) ** 2
+    np.testing.assert_allclose(powers[0].T, spectrum @ mel_filters(), rtol=1e-4, atol=1e-12)
