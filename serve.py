@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from models.puppet import Puppet
     from models.puppeteer import Puppeteer
     from realtime.ports import VideoSink
+    from realtime.sources.mute import MuteSwitch
     from realtime.telemetry import Telemetry
 
 Around = Callable[[str, "Network"], "Network"]
@@ -180,6 +181,8 @@ def camera(
 ) -> None:
     """Be a camera that video calls can choose: the puppet speaks as you do.
 
+    The signal USR1, or M in the window of --preview, mutes the voice and lets it be heard again.
+
     A call should hear the voice when it sees it: choose the microphone Marotte there (--virtual-microphone), or a
     virtual cable (--voice-out).
 
@@ -192,7 +195,10 @@ def camera(
     perform(
         settings,
         live,
-        lambda telemetry, end: [camera_sink, Window(telemetry, mirrored=True)] if preview else [camera_sink],
+        lambda telemetry, voice: [
+            camera_sink,
+            *([Window(telemetry, mirrored=True, mute=voice.toggle)] if preview else []),
+        ],
     )
 
 
@@ -200,13 +206,13 @@ def camera(
 @spread(Settings)
 @spread(Live)
 def window(settings: Settings, live: Live) -> None:
-    """Show the puppet in a window, with its delay.
+    """Show the puppet in a window, with its delay. M mutes the voice and lets it be heard again.
 
     Example: python serve.py window --look-ahead 40 --microphone 2
     """
     from realtime.sinks.window import Window
 
-    perform(settings, live, lambda telemetry, end: [Window(telemetry, closed=end)])
+    perform(settings, live, lambda telemetry, voice: [Window(telemetry, closed=voice.close, mute=voice.toggle)])
 
 
 @app.command()
@@ -231,7 +237,7 @@ def publish(
     from realtime.web.whip import WhipSink
 
     sink = WhipSink(url, token, MonotonicClock())
-    perform(settings, live, lambda telemetry, end: [sink])
+    perform(settings, live, lambda telemetry, voice: [sink])
 
 
 @app.command()
@@ -343,18 +349,16 @@ def compare(
     Console().print(report.compare(first, second))
 
 
-def perform(settings: Settings, live: Live, shown: Callable[[Telemetry, Callable[[], None]], list[VideoSink]]) -> None:
-    """Let the puppet speak with a live voice; `shown` makes the sinks, given what is to end the stream."""
+def perform(settings: Settings, live: Live, shown: Callable[[Telemetry, MuteSwitch], list[VideoSink]]) -> None:
+    """Let the puppet speak with a live voice; `shown` makes the sinks, which may end or mute it."""
     from realtime import live as performance
     from realtime.clock import MonotonicClock
     from realtime.telemetry import Telemetry
 
     clock = MonotonicClock()
     telemetry = Telemetry(clock)
-    source = performance.voice(live.voice, live.microphone, clock)
-    sinks = shown(telemetry, source.close) + performance.sound_sinks(
-        live.voice_out, live.virtual_microphone, live.record
-    )
+    source = performance.voice(live.voice, live.microphone, clock, telemetry)
+    sinks = shown(telemetry, source) + performance.sound_sinks(live.voice_out, live.virtual_microphone, live.record)
     animator = puppeteer(settings, stage.only(settings.puppet))
     asyncio.run(performance.perform(source, animator, sinks, telemetry, clock))
     write_report(settings, telemetry.report())

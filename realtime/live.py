@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from realtime import loop
 from realtime.clock import Clock
-from realtime.ports import Animator, AudioSource, VideoSink
+from realtime.ports import Animator, VideoSink
+from realtime.sources.mute import MuteSwitch
 from realtime.status_line import status_line
 from realtime.telemetry import Telemetry
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP = (signal.SIGINT, signal.SIGTERM)
+MUTE = getattr(signal, "SIGUSR1", None)
+"""Mutes the voice and lets it be heard again; so a key of the desktop can do it. Windows has no such signal."""
 
 
-def voice(file: Path | None, microphone: str | None, clock: Clock) -> AudioSource:
+def voice(file: Path | None, microphone: str | None, clock: Clock, telemetry: Telemetry) -> MuteSwitch:
     """The voice in a file, in real time, or at a microphone (name or number; the default one if None).
 
     Raises:
@@ -27,7 +30,7 @@ def voice(file: Path | None, microphone: str | None, clock: Clock) -> AudioSourc
     from realtime.sources.microphone import MicrophoneSource
     from realtime.sources.wav import WavSource
 
-    return WavSource(file, clock) if file else MicrophoneSource(microphone, clock)
+    return MuteSwitch(WavSource(file, clock) if file else MicrophoneSource(microphone, clock), telemetry)
 
 
 def sound_sinks(output: str | None, virtual_microphone: bool, recording: Path | None) -> list[VideoSink]:
@@ -53,33 +56,39 @@ def sound_sinks(output: str | None, virtual_microphone: bool, recording: Path | 
 
 
 async def perform(
-    source: AudioSource, animator: Animator[Any], sinks: Sequence[VideoSink], telemetry: Telemetry, clock: Clock
+    source: MuteSwitch, animator: Animator[Any], sinks: Sequence[VideoSink], telemetry: Telemetry, clock: Clock
 ) -> None:
-    """Run a live stream, with a line about it on the terminal. Ctrl-C and SIGTERM end it in order: sinks are closed.
+    """Run a live stream, with a line about it on the terminal.
+
+    Ctrl-C and SIGTERM end it in order: sinks are closed. `MUTE` mutes it.
 
     Raises:
         InputError, SinkLost: see `loop.run`.
     """
-    with _signals(source.close):
+    with _signals(source):
         async with status_line(telemetry, clock):
             await loop.run(source, animator, sinks, live=True, clock=clock, telemetry=telemetry)
 
 
 @contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` at the first signal; a second one does what it always does."""
+def _signals(voice: MuteSwitch) -> Iterator[None]:
+    """End the voice at the first signal; a second one does what it always does."""
     running = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    numbers = [*STOP, *([MUTE] if MUTE else [])]
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def heard(number: int, frame: object) -> None:
+        if number == MUTE:
+            running.call_soon_threadsafe(voice.toggle)
+            return
         restore()
-        running.call_soon_threadsafe(stop)
+        running.call_soon_threadsafe(voice.close)
 
-    for number in SIGNALS:
+    for number in numbers:
         signal.signal(number, heard)
     try:
         yield

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from realtime.clock import Clock
+from realtime.sources.mute import MUTED
 from realtime.telemetry import Telemetry
 
 
@@ -21,7 +22,7 @@ class StatusLine:
         self._at = telemetry.since_start()
 
     def next(self) -> str:
-        """Frame rate, delay, computing time and missed deadlines."""
+        """Frame rate, delay, computing time and missed deadlines; whether the voice is muted."""
         delay, animate = self._telemetry.stage("delay"), self._telemetry.stage("animate")
         frames, at = self._telemetry.counted("frames"), self._telemetry.since_start()
         rate = (frames - self._frames) / max(1e-3, at - self._at)
@@ -32,7 +33,7 @@ class StatusLine:
             f"{minutes}:{seconds:02d}  {rate:4.1f} frames/s"
             f"  delay {1000 * late.percentile(50):.0f} ms (95 %: {1000 * late.percentile(95):.0f})"
             f"  drawing {1000 * drawn.percentile(50):.1f} ms"
-            f"  missed {100 * self._telemetry.missed():.2f} %"
+            f"  missed {100 * self._telemetry.missed():.2f} %" + ("  muted" if self._telemetry.noted(MUTED) else "")
         )
 
 

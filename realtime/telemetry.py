@@ -59,7 +59,11 @@ class Telemetry:
 
     def note(self, what: str, value: float) -> None:
         """Keep one number."""
-        self._values[what] = round(value, 3)
+        self._values[what] = round(float(value), 3)
+
+    def noted(self, what: str) -> float:
+        """The number that was kept last; 0 if none was."""
+        return self._values.get(what, 0.0)
 
     def since_start(self) -> float:
         """Seconds since this telemetry was made."""

@@ -31,7 +31,12 @@ class Window:
     """Shows pictures. All of tkinter happens in one thread, the main one on macOS, which insists."""
 
     def __init__(
-        self, telemetry: Telemetry, *, mirrored: bool = False, closed: Callable[[], None] | None = None
+        self,
+        telemetry: Telemetry,
+        *,
+        mirrored: bool = False,
+        closed: Callable[[], None] | None = None,
+        mute: Callable[[], None] | None = None,
     ) -> None:
         """A window that opens with the stream.
 
@@ -39,6 +44,7 @@ class Window:
             telemetry: of the stream; its delay and frame rate are shown.
             mirrored: left and right are swapped, as in a mirror.
             closed: called when somebody closes the window. Without it the sink is then lost.
+            mute: called when somebody presses M in the window.
 
         Raises:
             DeviceError: tkinter is not installed.
@@ -52,6 +58,8 @@ class Window:
         self._line = StatusLine(telemetry)
         self._step = -1 if mirrored else 1
         self._closed = closed
+        self._mute = mute
+        self._pressed = 0
         self._open = True
         self._root: tkinter.Tk | None = None
         self._thread: Executor | None = None if sys.platform == "darwin" else ThreadPoolExecutor(1, "window")
@@ -66,6 +74,10 @@ class Window:
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
         if self._open:
             await self._do(self._paint, frame)
+        while self._pressed:
+            self._pressed -= 1
+            if self._mute is not None:
+                self._mute()
         if not self._open:
             if self._closed is None:
                 raise SinkLost("The window was closed.")
@@ -87,6 +99,7 @@ class Window:
         self._root.configure(background=DARK)
         self._root.resizable(width=False, height=False)
         self._root.protocol("WM_DELETE_WINDOW", self._leave)
+        self._root.bind("<KeyPress-m>", self._press)
         self._photo = self._tkinter.PhotoImage(width=spec.width, height=spec.height)
         self._tkinter.Label(self._root, image=self._photo, borderwidth=0).pack()
         self._text = self._tkinter.Label(self._root, background=DARK, foreground=LIGHT, font="TkFixedFont 8")
@@ -106,6 +119,9 @@ class Window:
 
     def _leave(self) -> None:
         self._open = False
+
+    def _press(self, event: object) -> None:
+        self._pressed += 1
 
     def _tear_down(self) -> None:
         """Tk's objects must also be forgotten in their own thread."""

@@ -1,6 +1,6 @@
 // The page: sends a voice to the server over WebRTC, and shows the face and plays the sound that come back.
 
-import { ask, connect, hold } from "./connection.js";
+import { ask, change, connect } from "./connection.js";
 import { follow } from "./figures.js";
 import { record } from "./recorder.js";
 import { Sync } from "./sync.js";
@@ -14,6 +14,7 @@ const choices = ["puppet", "voice", "file"].map(byId); // fixed while the puppet
 let stop = null; // ends what is going on, with a last sentence; null when nothing is
 let sync = null; // of sound and picture, when they come
 let stopRecording = null;
+let setMuted = null; // of the voice that is on
 
 function say(state, sentence) {
   stage.dataset.state = state;
@@ -58,13 +59,14 @@ async function start() {
     viewing.connection.onconnectionstatechange = () => {
       if (viewing.connection.connectionState === "failed") lost("The connection was lost. Press Start to try again.");
     };
-    sync = new Sync((milliseconds) => hold(viewing.session, milliseconds));
+    sync = new Sync((milliseconds) => change(viewing.session, { hold_ms: milliseconds }));
     applySound();
     say("starting", "Waiting for the puppet …");
     await Promise.all([face.play(), new Promise((shown) => face.requestVideoFrameCallback(shown))]);
     if (stopped) return;
     say("live", speaker.begin((sentence) => stop === mine && stop(sentence)));
     end(follow(face, viewing, sync, lost));
+    if (speaker.track) end(letMute(speaker.track, viewing.session));
     byId("record").disabled = false;
     end(() => {
       stopRecording?.();
@@ -75,6 +77,30 @@ async function start() {
     stop(error.message, "failed");
     byId("help").hidden = !(error instanceof Refused);
   }
+}
+
+// The button mutes this voice: nothing is sent, and the server lets the mouth rest without waiting for the silence.
+// Returns what ends that.
+function letMute(track, session) {
+  const button = byId("mute");
+  const sentence = byId("status").textContent;
+  const show = (muted) => button.setAttribute("aria-pressed", muted);
+  button.disabled = false;
+  setMuted = (muted) => {
+    track.enabled = !muted;
+    change(session, { muted }).catch(() => {}); // it has ended, then
+    show(muted);
+    say("live", muted ? "Muted." : sentence);
+  };
+  return () => {
+    setMuted = null;
+    button.disabled = true;
+    show(false);
+  };
+}
+
+function toggleMute() {
+  setMuted?.(byId("mute").getAttribute("aria-pressed") === "false");
 }
 
 function applySound() {
@@ -110,6 +136,12 @@ byId("controls").addEventListener("submit", (event) => {
 byId("voice").addEventListener("change", voiceChanged);
 byId("puppet").addEventListener("change", showPreview);
 byId("hear").addEventListener("change", applySound);
+
+byId("mute").addEventListener("click", toggleMute);
+document.addEventListener("keydown", ({ key, repeat, ctrlKey, altKey, metaKey, target }) => {
+  const typed = ctrlKey || altKey || metaKey || repeat || target.matches("select, input[type=file]");
+  if (key.toLowerCase() === "m" && !typed) toggleMute();
+});
 
 byId("record").addEventListener("click", () => {
   if (stopRecording) return stopRecording();

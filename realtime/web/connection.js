@@ -52,10 +52,11 @@ async function watch({ sdp }) {
   return { sdp: await response.text(), session: response.headers.get("Location").replace("/whep/", "/sessions/") };
 }
 
-// Has the browser hold each picture back for so long: none for the quickest picture, or as long as the sound takes.
-export function hold(session, milliseconds) {
+// Changes a session. hold_ms: the browser holds each picture back for so long, none for the quickest picture, or as long
+// as the sound takes. muted: whether the voice is silent and the mouth rests.
+export function change(session, what) {
   const headers = { "Content-Type": "application/json" };
-  return ask(session, { method: "PATCH", headers, body: JSON.stringify({ hold_ms: milliseconds }) });
+  return ask(session, { method: "PATCH", headers, body: JSON.stringify(what) });
 }
 
 function gathered(connection) {

@@ -30,6 +30,8 @@ MOST_BYTES = 64 * 1024
 """Size of a request; an offer has a few thousand bytes."""
 READ_S = 5
 """Seconds that a request's body may take."""
+CHANGES = {"hold_ms", "muted"}
+"""What can be changed in a session."""
 MOST_HOLD_MS = 500
 """How long a browser can be asked to hold pictures back."""
 HEARTBEAT_S = 20
@@ -110,12 +112,24 @@ class House:
         return web.json_response(self._find(request).performance.telemetry.report())
 
     async def change(self, request: web.Request) -> web.StreamResponse:
-        """Somebody turns the sound on or off, or hears it later than it is seen."""
+        """Somebody mutes the voice, turns the sound on or off, or hears it later than it is seen."""
         session, body = self._find(request), await _object(request)
-        hold = body.get("hold_ms")
-        if type(hold) is not int or not 0 <= hold <= MOST_HOLD_MS:
-            raise web.HTTPBadRequest(text=f'"hold_ms" must be a number from 0 to {MOST_HOLD_MS}.')
-        session.peer.hold_pictures(hold)
+        hold, muted = body.get("hold_ms", 0), body.get("muted", False)
+        if (
+            type(hold) is not int
+            or not 0 <= hold <= MOST_HOLD_MS
+            or type(muted) is not bool
+            or not body.keys() & CHANGES
+        ):
+            raise web.HTTPBadRequest(
+                text=f'"hold_ms" must be a number from 0 to {MOST_HOLD_MS}, "muted" true or false.'
+            )
+        if "muted" in body:
+            if session.voice is None:
+                raise web.HTTPForbidden(text="Only who speaks can mute the voice.")
+            session.voice.mute(muted)
+        if "hold_ms" in body:
+            session.peer.hold_pictures(hold)
         return web.Response(status=204)
 
     async def leave(self, request: web.Request) -> web.StreamResponse:

@@ -5,7 +5,8 @@ GET    /puppets               who can speak: [{"name": …}, …]
 GET    /puppets/0/preview     a still of the first
 POST   /offer                 speak and watch: {"type": "offer", "sdp": …, "puppet": 0} gives {"sdp": …, "id": …}
 GET    /sessions/ID           what the stages of a performance take and lose
-PATCH  /sessions/ID           {"hold_ms": 60}: how long the browser is to hold pictures back, for the sound
+PATCH  /sessions/ID           {"hold_ms": 60}: how long the browser is to hold pictures back, for the sound;
+                              {"muted": true}: the voice is silent and the mouth rests, at once
 DELETE /sessions/ID           leave
 POST   /whep                  watch the current performance, as WHEP (draft-ietf-wish-whep) has it: SDP in, SDP out
 DELETE /whep/ID               leave

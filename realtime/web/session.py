@@ -12,6 +12,7 @@ from realtime.clock import MonotonicClock
 from realtime.errors import SinkLost
 from realtime.ports import Animator, AudioSource
 from realtime.sinks.webrtc import WebRtcSink
+from realtime.sources.mute import MuteSwitch
 from realtime.telemetry import Telemetry
 from realtime.web.access import Reach
 from realtime.web.peer import Peer
@@ -47,6 +48,8 @@ class Session:
     def __init__(self, performance: Performance, reach: Reach) -> None:
         self.performance = performance
         self.peer = Peer(performance.sink.watch(), reach)
+        self.voice: MuteSwitch | None = None
+        """What this person says; None for one who watches."""
         self._task: asyncio.Task[None] | None = None
 
     async def speak(self, offer: str) -> str:
@@ -54,7 +57,7 @@ class Session:
         answer = await self.peer.answer(offer, speaks=True)
         await self.performance.prepare()
         assert self.peer.voice is not None
-        voice = self.peer.voice
+        voice = self.voice = MuteSwitch(self.peer.voice, self.performance.telemetry)
         self._task = asyncio.create_task(self._stay(lambda: self.performance.run(voice)))
         return answer
 

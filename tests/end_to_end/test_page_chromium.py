@@ -182,6 +182,19 @@ async def test_with_a_token_by_keyboard_and_recorded(tmp_path):
         await press(tab, "Enter", 13)
         await tab.until(f"{STATE} === 'live'")
 
+        pressed = "document.getElementById('mute').getAttribute('aria-pressed')"
+        for muted, sentence in ((True, "Muted."), (False, "Live: the microphone is on. Speak!")):
+            await press(tab, "m", 77)
+            assert await tab.evaluate(pressed) == str(muted).lower()
+            assert await tab.evaluate(STATUS) == sentence
+            assert await tab.evaluate("document.getElementById('face').srcObject.active")
+        await tab.click("#mute")
+        await tab.evaluate(SEE)
+        await tab.until("window.seen.length > 15")
+        assert max(bar(grey) for _, grey in (await tab.evaluate("window.seen"))[5:]) < 40  # it rests
+        await tab.click("#mute")
+        await tab.until("window.seen.some(([, grey]) => grey.slice(512).reduce((a, b) => a + b) / 512 > 45)")
+
         await tab.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
         await tab.click("#record")
         assert await tab.evaluate("document.getElementById('record').textContent") == "Stop recording"

@@ -79,6 +79,21 @@ async def test_who_closes_the_window_ends_the_stream_or_only_the_preview(display
     assert ended == [1]
 
 
+async def test_m_mutes(display):
+    pressed = []
+    window = Window(Telemetry(), mute=lambda: pressed.append(1))
+    await window.open(SPEC)
+    await window.show(picture(), SOUND)
+    assert pressed == []
+    for key in "mxm":
+        await window._do(
+            lambda key: (window._root.focus_force(), window._root.event_generate(f"<KeyPress-{key}>")), key
+        )
+    await window.show(picture(), SOUND)
+    assert pressed == [1, 1]
+    await window.close()
+
+
 async def test_a_stream_runs_in_it(display):
     telemetry = Telemetry()
     await run(ListSource(voice(1)), LoudnessAnimator(), [Window(telemetry)], live=False, telemetry=telemetry)

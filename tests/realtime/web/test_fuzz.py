@@ -144,7 +144,12 @@ def test_the_socket(runner):
                 await asyncio.sleep(0.01)
 
     @settings(max_examples=40)
-    @given(st.lists(st.binary(max_size=2000) | st.text(max_size=20) | st.just("flush"), max_size=8))
+    @given(
+        st.lists(
+            st.binary(max_size=2000) | st.text(max_size=20) | st.sampled_from(["flush", '{"mute": true}', "[]"]),
+            max_size=8,
+        )
+    )
     def anything(messages):
         runner.run(say(messages))
 

@@ -170,7 +170,23 @@ async def test_pictures_are_held_back_for_the_sound(client, monkeypatch):
         assert response.status == 400
         assert "must be" in await response.text()
     assert held == [60, 0, 90, 500]
-    assert (await client.patch("/sessions/x", json={"hold_ms": 0})).status == 404
+
+
+async def test_who_speaks_can_mute_and_nobody_else(client):
+    path = f"/sessions/{(await (await offer(client)).json())['id']}"
+    for muted in (True, False):
+        assert (await client.patch(path, json={"muted": muted})).status == 204
+        assert (await (await client.get(path)).json())["muted"] == muted
+    for wrong in (1, 0, "true", None, []):
+        assert (await client.patch(path, json={"muted": wrong})).status == 400
+    body = await sdp(audio="recvonly")
+    watching = await client.post("/whep", data=body, headers={"Content-Type": "application/sdp"})
+    watcher = watching.headers["Location"].replace("/whep/", "/sessions/")
+    response = await client.patch(watcher, json={"muted": True})
+    assert response.status == 403
+    assert "Only who speaks" in await response.text()
+    assert (await (await client.get(path)).json())["muted"] == 0
+    assert (await client.patch("/sessions/x", json={"muted": True})).status == 404
 
 
 async def test_each_puppet_has_its_animator():

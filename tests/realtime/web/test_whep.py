@@ -63,6 +63,16 @@ async def test_a_program_speaks_and_two_watch_what_is_encoded_once(client, monke
         await asyncio.sleep(0.3)
         figures = await (await client.get("/metrics")).text()
         assert 'marotte_stage_seconds_count{stage="flush"} 1' in figures
+        await socket.send_str('{"mute": true}')
+        await asyncio.sleep(0.3)
+        figures = await (await client.get("/metrics")).text()
+        assert 'marotte_stage_seconds_count{stage="flush"} 2' in figures
+        assert "marotte_muted 1" in figures
+        said = len(players[1].numbers)
+        await socket.send_str('{"mute": false}')
+        await asyncio.sleep(0.1)
+        assert len(players[1].numbers) > said
+        assert "marotte_muted 0" in await (await client.get("/metrics")).text()
     async with asyncio.timeout(5):
         while (await client.delete(players[1].resource)).status != 404:  # noqa: ASYNC110 - the performance is over
             await asyncio.sleep(0.02)
@@ -122,7 +132,8 @@ async def test_what_waits_when_the_socket_is_closed_is_still_spoken():
 @pytest.mark.parametrize(
     ("say", "code", "reason"),
     [
-        ("hello", 1003, 'the only text is "flush"'),
+        ("hello", 1003, 'the only texts are "flush" and {"mute": true} or false'),
+        ('{"mute": 2}', 1003, "the only texts are"),
         (bytes(house.MOST_BYTES + 1), 1009, None),
         (bytes(40_000), 1008, "More than 1 s of sound would wait"),
     ],
