@@ -17,7 +17,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from math import ceil
@@ -34,14 +34,12 @@ from models.command_line import Size, look_ahead, one_of, rate, run, spread
 from realtime.bench.through import Through
 
 if TYPE_CHECKING:
-    from models.network import Network
     from models.puppet import Puppet
     from models.puppeteer import Puppeteer
     from realtime.ports import VideoSink
     from realtime.sources.mute import MuteSwitch
     from realtime.telemetry import Telemetry
 
-Around = Callable[[str, "Network"], "Network"]
 FILE_LOOK_AHEAD_MS = 160
 """A file can be read ahead for nothing; more than this brings no better mouth."""
 LIVE_LOOK_AHEAD_MS = 80
@@ -306,11 +304,12 @@ def bench(
     chosen = stage.only(settings.puppet)
     engines = {}
 
-    def timed(role: str, network: Network) -> Network:
-        engines[role] = type(network).__name__.removesuffix("Network")
-        return Timed(network, lambda: telemetry.measure(role))
+    def timed(role: str, part: Callable[..., Any]) -> Timed[Any]:
+        engines[role] = type(part).__name__.removesuffix("Network")
+        return Timed(part, lambda: telemetry.measure(role))
 
-    real, floor = puppeteer(settings, chosen, timed), puppeteer(settings, chosen, stand_in)
+    real = puppeteer(settings, chosen, timed)
+    floor = puppeteer(replace(settings, device="cpu", engine="auto"), chosen, stand_in)
     if acoustic:
         voice, clicks = clicks_and_vowels(seconds)
     else:
@@ -364,8 +363,8 @@ def perform(settings: Settings, live: Live, shown: Callable[[Telemetry, MuteSwit
     write_report(settings, telemetry.report())
 
 
-def puppeteer(settings: Settings, puppet: Puppet, around: Around = lambda role, network: network) -> Puppeteer:
-    """The puppet on strings, as it was asked for; `around` may replace its networks."""
+def puppeteer(settings: Settings, puppet: Puppet, around: stage.Around = lambda role, part: part) -> Puppeteer:
+    """The puppet on strings, as it was asked for; see `stage.puppeteer`."""
     from export.choose import Wish
 
     size = (settings.size.width, settings.size.height) if settings.size else None

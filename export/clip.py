@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from models.renderer_format import BLANK, SIZE
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Box = tuple[int, int, int, int]
+"""First row and one past the last, first column and one past the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +46,29 @@ class Clip:
         """Decode the background, or its first `count` frames."""
         from models.video import read_frames  # needs PyAV; what was saved does not
 
-        track = puppet.track
-        count = min(count or len(track.crop), len(track.crop))
+        count = min(count or len(puppet.track.crop), len(puppet.track.crop))
         pictures = [picture for _, picture in read_frames(puppet.folder / "background.mp4", 0, count)]
-        crops = [Crop(*row) for row in track.crop[:count].tolist()]
+        return cls.of_frames(puppet, range(count), pictures)
+
+    @classmethod
+    def of_frames(
+        cls, puppet: Puppet, numbers: Sequence[int], pictures: Sequence[UInt8[NDArray[np.uint8], "H W 3"]]
+    ) -> Clip:
+        """Decoded frames and which of the background they are."""
+        track, at = puppet.track, list(numbers)
+        crops = [Crop(*row) for row in track.crop[at].tolist()]
         photos = [cut(picture, crop) for picture, crop in zip(pictures, crops, strict=True)]
-        for photo, hole in zip(photos, track.hole, strict=False):
-            cv2.fillPoly(photo, [hole], (BLANK, BLANK, BLANK))
+        for photo, number in zip(photos, at, strict=True):
+            cv2.fillPoly(photo, [track.hole[number]], (BLANK, BLANK, BLANK))
         cameras = [crop.camera(track.camera, SIZE) for crop in crops]
         return cls(
             np.stack(pictures),
             np.stack(photos),
-            np.stack([hole_mask(hole) for hole in track.hole[:count]])[..., None],
-            rotation_matrix(track.rotation[:count]),
-            track.translation[:count],
+            np.stack([hole_mask(track.hole[number]) for number in at])[..., None],
+            rotation_matrix(track.rotation[at]),
+            track.translation[at],
             np.array([(camera.focal, camera.cx, camera.cy) for camera in cameras], np.float32),
-            track.crop[:count],
+            track.crop[at],
         )
 
     def save(self, path: Path) -> None:
@@ -76,12 +88,16 @@ class Clip:
         return {field.name: torch.tensor(getattr(self, field.name), device=device) for field in fields(self)}
 
     @property
-    def box(self) -> tuple[int, int, int, int]:
-        """Rows and columns of the frame that any crop covers: first and one past the last, all even."""
-        height, width = self.frames.shape[1:3]
-        side = SIZE / self.crop[:, 2]
-        left, top = self.crop[:, :2].min(axis=0)
-        right, bottom = (self.crop[:, :2] + side[:, None]).max(axis=0)
-        columns = max(0, int(left) // 2 * 2), min(width, -(-int(np.ceil(right)) // 2) * 2)
-        rows = max(0, int(top) // 2 * 2), min(height, -(-int(np.ceil(bottom)) // 2) * 2)
-        return *rows, *columns
+    def box(self) -> Box:
+        """What is drawn anew in these frames."""
+        return box(self.crop, *self.frames.shape[1:3])
+
+
+def box(crop: Float32[NDArray[np.float32], "N 3"], height: int, width: int) -> Box:
+    """Rows and columns of the frame that any crop covers: first and one past the last, all even."""
+    side = SIZE / crop[:, 2]
+    left, top = crop[:, :2].min(axis=0)
+    right, bottom = (crop[:, :2] + side[:, None]).max(axis=0)
+    columns = max(0, int(left) // 2 * 2), min(width, -(-int(np.ceil(right)) // 2) * 2)
+    rows = max(0, int(top) // 2 * 2), min(height, -(-int(np.ceil(bottom)) // 2) * 2)
+    return *rows, *columns

@@ -97,8 +97,8 @@ def compare(reference: Sequence[Outputs], network: Network, feeds: Sequence[Feed
         same_form(expected, found)
         if "rgb" in expected:
             squared = np.square(expected["rgb"].astype(np.float32) - found["rgb"])
-            pictures.append(_psnr(squared))
-            faces.append(_psnr(squared[expected["alpha"][..., 0] > 0]))
+            pictures.append(psnr(squared))
+            faces.append(psnr(squared[expected["alpha"][..., 0] > 0]))
             alphas.append(float(np.abs(expected["alpha"].astype(int) - found["alpha"]).max()))
         errors += [float(np.abs(expected[name] - found[name]).max()) for name in _floating(expected)]
     tenth = max(1, len(errors) // 10)
@@ -133,6 +133,7 @@ def _floating(outputs: Outputs) -> list[str]:
     return [name for name, array in outputs.items() if array.dtype.kind == "f"]
 
 
-def _psnr(squared: NDArray[np.float32]) -> float:
+def psnr(squared: NDArray[np.float32]) -> float:
+    """dB, of bytes whose squared errors these are."""
     mean = float(squared.mean()) if squared.size else 0.0
     return 10 * float(np.log10(255**2 / mean)) if mean else float("inf")

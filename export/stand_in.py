@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.network import Network
 from models.voice_stream import HOP
+
+R = TypeVar("R")
 
 
 def stand_in(role: str, network: Network) -> Network:
@@ -43,16 +45,17 @@ class PhotoRenderer:
         return {}
 
 
-class Timed:
-    """A network whose runs are measured."""
+class Timed(Generic[R]):
+    """A network or a portrait whose runs are measured."""
 
-    def __init__(self, network: Network, measure: Callable[[], AbstractContextManager[None]]) -> None:
-        self._network = network
+    def __init__(self, part: Callable[..., R], measure: Callable[[], AbstractContextManager[None]]) -> None:
+        self._part = part
         self._measure = measure
 
-    def __call__(self, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def __call__(self, *given: object) -> R:
         with self._measure():
-            return self._network(feed)
+            return self._part(*given)
 
     def initial_state(self) -> dict[str, NDArray[Any]]:
-        return self._network.initial_state()
+        """Of a network."""
+        return cast(Network, self._part).initial_state()
