@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from realtime.errors import DeviceError, SinkLost
 from realtime.media import AudioChunk, StreamSpec, VideoFrame
+from realtime.sinks import loopback
 
 ADVICE = {
     "linux": "load one with: sudo modprobe v4l2loopback card_label=Marotte exclusive_caps=1 "
@@ -51,18 +53,21 @@ class VirtualCamera:
         self._device = device
         self._announce = announce
         self._camera: Any = None
+        self._sender: loopback.Sender | None = None
         self._thread = ThreadPoolExecutor(1, "virtual-camera")
 
     async def open(self, spec: StreamSpec) -> None:
         self._size = spec.width & ~1, spec.height & ~1
         self._planes = np.empty((self._size[1] * 3 // 2, self._size[0]), np.uint8)
         try:
-            await self._do(self._open, float(spec.fps))
-        except RuntimeError as error:
+            await self._do(self._open, spec.fps)
+        except (RuntimeError, OSError) as error:
             self._thread.shutdown()
             asked = f"the virtual camera {self._device}" if self._device else "a virtual camera"
             reason = "; ".join(line.rstrip(".") for line in str(error).splitlines())
             advice = ADVICE.get(sys.platform, ADVICE["linux"])
+            if present := ", ".join(cameras()):
+                advice = f"there is {present}, and whatever sends to it must end first"
             raise DeviceError(f"Cannot open {asked} ({reason}): {advice}.") from error
         self._announce(self._camera.device)
 
@@ -73,18 +78,25 @@ class VirtualCamera:
             raise SinkLost(f"The virtual camera is gone ({error}).") from error
 
     async def close(self) -> None:
-        await self._do(self._camera.close)
+        await self._do(self._close)
         self._thread.shutdown()
 
     def abort(self) -> None:
         self._thread.shutdown()  # waits for the frame that is being sent
         if self._camera is not None:
-            self._camera.close()
+            self._close()
 
-    def _open(self, fps: float) -> None:
+    def _open(self, fps: Fraction) -> None:
         width, height = self._size
         i420 = self._pyvirtualcam.PixelFormat.I420
-        self._camera = self._pyvirtualcam.Camera(width, height, fps, fmt=i420, device=self._device)
+        self._camera = self._pyvirtualcam.Camera(width, height, float(fps), fmt=i420, device=self._device)
+        if self._camera.backend == "v4l2loopback":
+            self._sender = loopback.Sender(self._camera.device, fps)
+
+    def _close(self) -> None:
+        self._camera.close()
+        if self._sender is not None:
+            self._sender.close()
 
     def _send(self, frame: VideoFrame) -> None:
         width, height = self._size

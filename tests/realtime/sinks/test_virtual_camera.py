@@ -1,8 +1,10 @@
 """The virtual camera, through a backend registered with pyvirtualcam."""
 
 import asyncio
+import os
 import sys
 import threading
+from fractions import Fraction
 from typing import ClassVar
 
 import cv2
@@ -13,6 +15,7 @@ from fakes import ListSource, LoudnessAnimator, read_number, voice
 from realtime.errors import DeviceError, SinkLost
 from realtime.loop import run
 from realtime.media import AudioChunk, StreamSpec, VideoFrame
+from realtime.sinks import loopback, virtual_camera
 from realtime.sinks.virtual_camera import VirtualCamera
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs the extra 'camera'")
@@ -52,6 +55,7 @@ def backend(monkeypatch):
     pyvirtualcam.register_backend("fake", Backend)
     monkeypatch.setattr(Backend, "opened", [], raising=False)
     monkeypatch.setattr(Backend, "fails", "")
+    monkeypatch.setattr(virtual_camera, "cameras", list)
     return Backend
 
 
@@ -106,6 +110,40 @@ async def test_no_camera_is_one_sentence_with_advice(backend, reason, monkeypatc
     assert "\n" not in str(caught.value)
     with pytest.raises(DeviceError, match="the virtual camera /dev/video7 "):
         await VirtualCamera("/dev/video7").open(StreamSpec(64, 48, 25))
+
+
+async def test_a_camera_that_is_there_but_refuses_is_not_to_be_loaded(backend, monkeypatch):
+    monkeypatch.setattr(backend, "fails", "Device /dev/video0 is not a video output device.")
+    monkeypatch.setattr(virtual_camera, "cameras", lambda: ["/dev/video0 (Marotte)"])
+    with pytest.raises(DeviceError, match=r"there is /dev/video0 \(Marotte\), and whatever sends to it must end"):
+        await VirtualCamera().open(StreamSpec(64, 48, 25))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the driver is Linux's")
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
+async def test_v4l2loopback_is_told_the_rate_and_who_sends(backend, monkeypatch, tmp_path, fps, refuses):
+    import fcntl
+
+    told = {}
+
+    def ioctl(file, request, argument):
+        assert not backend.opened[0].sent, "too late"
+        told[request] = argument
+        if refuses:
+            raise OSError("Invalid argument")
+
+    device = tmp_path / "video0"
+    device.touch()
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"v4l2loopback": backend})
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    camera, opened = VirtualCamera(str(device)), len(os.listdir("/proc/self/fd"))
+    await camera.open(StreamSpec(64, 48, fps))
+    assert loopback.PARAMETERS.unpack(told[loopback.SET_PARAMETERS])[-2:] == (fps.denominator, fps.numerator)
+    assert told[loopback.STREAM_ON] == bytes([2, 0, 0, 0])
+    assert len(os.listdir("/proc/self/fd")) == opened + 1
+    await camera.close()
+    assert len(os.listdir("/proc/self/fd")) == opened
 
 
 async def test_a_camera_that_goes_is_a_lost_sink(backend):
