@@ -75,6 +75,7 @@ class AudioEncoder(nn.Module):
     turned: Tensor
     filters: Tensor
     least: Tensor
+    centred: Tensor
     spectrum: Tensor
 
     def __init__(self) -> None:
@@ -85,6 +86,9 @@ class AudioEncoder(nn.Module):
         self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
         # Loudness is kept over QUIETEST, so that zeros mean a silent past.
         self.register_buffer("least", torch.tensor([1e-14] * BANDS + [1.0])[:, None], persistent=False)
+        centred = torch.eye(FEATURES)
+        centred[:, -1] = torch.tensor([-FLOOR / DECIBELS] * BANDS + [PRESENCE])
+        self.register_buffer("centred", centred[..., None], persistent=False)
         self.register_buffer("spectrum", torch.full((BANDS, 1), -15.0))
         """Mean of each band in speech, dB against the loudness; measured in training."""
 
@@ -127,7 +131,7 @@ class AudioEncoder(nn.Module):
         """Floor, centre and scale: zero for silence; in speech bands lie around zero and presence at PRESENCE."""
         over = torch.relu((decibels + (FLOOR - self.spectrum)) / DECIBELS)
         presence = torch.tanh(over.mean(1, keepdim=True))
-        return torch.cat([over - FLOOR / DECIBELS * presence, PRESENCE * presence], 1)
+        return nn.functional.conv1d(torch.cat([over, presence], 1), self.centred)
 
     def forward(self, samples: Float[Tensor, "B samples"], state: State) -> tuple[Float[Tensor, "B features T"], State]:
         """Features of whole hops of sound; see `decibels`."""
@@ -139,9 +143,9 @@ class AudioEncoder(nn.Module):
         """Loudness of the present speech: the highest smoothed one of the last 10 s, each fading with its age."""
         smooth = nn.functional.avg_pool1d(history[:, None], SMOOTHING, 1)
         # Fading by age = a ramp added before and taken away after the maximum.
-        ramp = LEAK * torch.arange(smooth.shape[-1], dtype=smooth.dtype, device=smooth.device)
+        ramp = LEAK * torch.ones_like(smooth).cumsum(2)
         highest = nn.functional.max_pool1d(smooth + ramp, MEMORY, 1)
-        return torch.relu(highest - ramp[MEMORY - 1 :])
+        return torch.relu(highest - ramp[:, :, MEMORY - 1 :])
 
 
 def _transform() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:

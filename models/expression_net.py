@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder, State
-from models.speech_gate import SpeechGate
+from models.speech_gate import SpeechGate, opened
 
 DIAL = (0, 40, 80, 160, 240)
 """Look-aheads in ms. The row of hop h is the face at sample 160·(h+1) - 16·look-ahead."""
@@ -67,21 +67,28 @@ class Trunk(nn.Module):
             nn.Conv1d(width, width, size.kernel, dilation=d, groups=groups, bias=False) for d in size.dilations
         )
         self.dropout = nn.Dropout1d(dropout)
-        self.lengths = [size.kernel - 1, *((size.kernel - 1) * d for d in size.dilations)]
+        self.past = size.kernel - 1
+        self.lengths = [self.past * d for d in size.dilations]
 
     def initial_state(self, batch: int) -> State:
-        """Memory of each convolution after silence."""
-        inputs = [FEATURES] + [self.entry.out_channels] * len(self.blocks)
-        shapes = zip(inputs, self.lengths, strict=True)
-        return {f"trunk{i}": torch.zeros(batch, width, length) for i, (width, length) in enumerate(shapes)}
+        """Memory after silence."""
+        return {"features": torch.zeros(batch, FEATURES, self.past)} | self.deep_state(batch)
+
+    def deep_state(self, batch: int) -> State:
+        """Memory of the blocks."""
+        return {f"trunk{i}": torch.zeros(batch, self.entry.out_channels, n) for i, n in enumerate(self.lengths, 1)}
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B channels T"], State]:
-        x = torch.cat([state["trunk0"], x], 2)
-        after = {"trunk0": x[:, :, x.shape[2] - self.lengths[0] :]}
-        x = nn.functional.silu(self.entry(x))
-        for i, block in enumerate(self.blocks, 1):
+        heard = torch.cat([state["features"], x], 2)
+        deep, after = self.deep(nn.functional.silu(self.entry(heard)), state)
+        return deep, after | {"features": heard[:, :, -self.past :]}
+
+    def deep(self, x: Float[Tensor, "B channels T"], state: State) -> tuple[Float[Tensor, "B channels T"], State]:
+        """The blocks after the entry."""
+        after: State = {}
+        for i, (block, length) in enumerate(zip(self.blocks, self.lengths, strict=True), 1):
             heard = torch.cat([state[f"trunk{i}"], x], 2)
-            after[f"trunk{i}"] = heard[:, :, heard.shape[2] - self.lengths[i] :]
+            after[f"trunk{i}"] = heard[:, :, -length:]
             x = x + self.dropout(nn.functional.silu(block(heard)))
         return x, after
 
@@ -91,22 +98,22 @@ class LinearPath(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        self.length = size.reach - 1
+        self.past = size.reach - 1
         outputs = len(DIAL) * size.components
         self.taps = nn.Conv1d(FEATURES, outputs, size.reach // 2, dilation=2, bias=False)
 
     def initial_state(self, batch: int) -> State:
         """Memory after silence."""
-        return {"linear": torch.zeros(batch, FEATURES, self.length)}
+        return {"features": torch.zeros(batch, FEATURES, self.past)}
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B outputs T"], State]:
-        pairs, after = self.pairs(x, state)
-        return self.taps(pairs), after
+        heard = torch.cat([state["features"], x], 2)
+        return self.taps(pairs(heard)), {"features": heard[:, :, -self.past :]}
 
-    def pairs(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B features past"], State]:
-        """What the taps hear."""
-        heard = torch.cat([state["linear"], x], 2)
-        return nn.functional.avg_pool1d(heard, 2, 1), {"linear": heard[:, :, heard.shape[2] - self.length :]}
+
+def pairs(heard: Float[Tensor, "B features T"]) -> Float[Tensor, "B features pairs"]:
+    """Each hop averaged with the one before."""
+    return nn.functional.avg_pool1d(heard, 2, 1)
 
 
 class ExpressionNet(nn.Module):
@@ -148,18 +155,37 @@ class ExpressionNet(nn.Module):
 
     def initial_state(self) -> State:
         """State of a stream that has heard nothing: all zeros."""
-        parts = (self.linear, self.trunk, self.gate)
-        return reduce(or_, (part.initial_state(1) for part in parts), self.encoder.initial_state())
+        parts = (
+            self.encoder.initial_state(),
+            self.linear.initial_state(1),
+            self.trunk.deep_state(1),
+            self.gate.deep_state(1),
+        )
+        return reduce(or_, parts)
 
     def components(
         self, features: Float[Tensor, "B features T"], state: State
     ) -> tuple[Float[Tensor, "B D R T"], Float[Tensor, "B D 1 T"], State]:
         """Lip components for every look-ahead as if somebody spoke, the gate to multiply them with, the new state."""
-        linear, after = self.linear(features, state)
-        trunk, memory = self.trunk(features, state)
-        gate, judged = self.gate(features, state)
-        open_lips = (self.head(trunk) + linear).unflatten(1, (len(DIAL), self.size.components))
-        return open_lips, gate, after | memory | judged
+        trunk, heard, gate, after = self._hear(features, state)
+        open_lips = (self.head(trunk) + self.linear.taps(pairs(heard))).unflatten(1, (len(DIAL), self.size.components))
+        return open_lips, gate[:, :, None], after
+
+    def _hear(
+        self, features: Float[Tensor, "B features T"], state: State
+    ) -> tuple[Float[Tensor, "B channels T"], Float[Tensor, "B features past"], Float[Tensor, "B D T"], State]:
+        """Everything that comes before the lips: the trunk, the features with their past, the gate, the new state."""
+        heard = torch.cat([state["features"], features], 2)
+        # Trunk and gate begin alike, so their first layers are one.
+        entry, judge = self.trunk.entry, self.gate.entry
+        assert judge.bias is not None
+        bias = torch.cat([judge.bias.new_zeros(entry.out_channels), judge.bias])
+        recent = heard[:, :, self.linear.past - self.trunk.past :]
+        first = nn.functional.conv1d(recent, torch.cat([entry.weight, judge.weight]), bias)
+        deep, judged = torch.split(nn.functional.silu(first), [entry.out_channels, judge.out_channels], 1)
+        trunk, memory = self.trunk.deep(deep, state)
+        gate, doubts = self.gate.deep(judged, state)
+        return trunk, heard, opened(gate), {"features": heard[:, :, -self.linear.past :]} | memory | doubts
 
     def forward(
         self, samples: Float[Tensor, "1 samples"], look_ahead: Int[Tensor, ""], state: State
@@ -176,21 +202,19 @@ class ExpressionNet(nn.Module):
             the sound into calls gives the same rows.
         """
         features, after = self.encoder(samples, state)
-        trunk, memory = self.trunk(features, state)
-        pairs, heard = self.linear.pairs(features, state)
-        gate, judged = self.gate(features, state)
-        # Of the weights only those of one look-ahead are read: time goes by on fetching them.
-        dial = look_ahead.reshape(1)
+        trunk, heard, gate, memory = self._hear(features, state)
+        # Of the weights only those of one look-ahead are read: fetching them takes longer than computing.
         head, taps = (
-            weight.reshape(len(DIAL), self.size.components, *weight.shape[1:]).index_select(0, dial)[0]
-            for weight in (self.head.weight, self.linear.taps.weight)
+            layer.weight.reshape(len(DIAL), self.size.components, *layer.weight.shape[1:])[look_ahead]
+            for layer in (self.head, self.linear.taps)
         )
-        lips = nn.functional.conv1d(trunk, head) + nn.functional.conv1d(pairs, taps, dilation=2)
-        chosen = (lips * gate.index_select(1, dial)[:, 0])[0].T
-        opening = (chosen * self.gap).sum(1, keepdim=True)
+        lips = nn.functional.conv1d(trunk, head) + nn.functional.conv1d(pairs(heard), taps, dilation=2)
+        chosen = (lips * gate[:, look_ahead]).reshape(self.size.components, -1).T
         # The curve is zero below the first bend: lips that meet do not pass through one another.
-        shown = (torch.relu(opening - self.bends) * self.slopes).sum(1, keepdim=True)
-        return (chosen + (shown - opening) * self.part) @ self.decode, after | heard | memory | judged
+        bent = torch.relu(chosen @ self.gap[:, None] - self.bends)
+        apart = self.part @ self.decode
+        decode = torch.cat([self.decode - torch.outer(self.gap, apart), torch.outer(self.slopes, apart)])
+        return torch.cat([chosen, bent], 1) @ decode, after | memory
 
     def step(self, samples: Float[Tensor, "1 samples"], state: State, look_ahead: int) -> tuple[Tensor, State]:
         """`forward` without gradients, for use outside an engine."""

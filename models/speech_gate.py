@@ -35,30 +35,50 @@ class SpeechGate(nn.Module):
         self.verdict = nn.Conv1d(CHANNELS, look_aheads, 1)
         assert self.verdict.bias is not None
         nn.init.constant_(self.verdict.bias, 2 * DOUBT)  # open until it has learned to doubt
-        self.shapes = [(width, (KERNEL - 1) * d) for width, d in zip(widths, DILATIONS, strict=True)]
-        self.shapes.append((look_aheads, ATTACK + HOLD - 2))
+        self.past = KERNEL - 1
+        self.lengths = [self.past * d for d in DILATIONS[1:]]
+
+    @property
+    def entry(self) -> nn.Conv1d:
+        """The first layer."""
+        layer = self.layers[0]
+        assert isinstance(layer, nn.Conv1d)
+        return layer
 
     def initial_state(self, batch: int) -> State:
         """Memory of a stream that has heard nothing."""
-        return {f"gate{i}": torch.zeros(batch, *shape) for i, shape in enumerate(self.shapes)}
+        return {"features": torch.zeros(batch, FEATURES, self.past * DILATIONS[0])} | self.deep_state(batch)
+
+    def deep_state(self, batch: int) -> State:
+        """Memory of the layers after the first, and of the verdict."""
+        memory = {f"gate{i}": torch.zeros(batch, CHANNELS, length) for i, length in enumerate(self.lengths, 1)}
+        return memory | {"verdict": torch.zeros(batch, self.verdict.out_channels, ATTACK + HOLD - 2)}
 
     def logits(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D T"], State]:
         """Log odds that somebody speaks."""
+        heard = torch.cat([state["features"], x], 2)
+        logits, after = self.deep(nn.functional.silu(self.entry(heard)), state)
+        return logits, after | {"features": heard[:, :, -self.past * DILATIONS[0] :]}
+
+    def deep(self, x: Float[Tensor, "B channels T"], state: State) -> tuple[Float[Tensor, "B D T"], State]:
+        """Log odds from what the first layer gives."""
         after: State = {}
-        for i, layer in enumerate(self.layers):
+        for i, (layer, length) in enumerate(zip(self.layers[1:], self.lengths, strict=True), 1):
             heard = torch.cat([state[f"gate{i}"], x], 2)
-            after[f"gate{i}"] = heard[:, :, heard.shape[2] - self.shapes[i][1] :]
+            after[f"gate{i}"] = heard[:, :, -length:]
             x = nn.functional.silu(layer(heard))
-        last = f"gate{len(self.layers)}"
-        heard = torch.cat([state[last], self.verdict(x)], 2)
-        after[last] = heard[:, :, heard.shape[2] - ATTACK - HOLD + 2 :]
-        held = nn.functional.max_pool1d(nn.functional.avg_pool1d(heard, ATTACK, 1), HOLD, 1)
-        return held - DOUBT, after
+        verdicts = torch.cat([state["verdict"], self.verdict(x)], 2)
+        held = nn.functional.max_pool1d(nn.functional.avg_pool1d(verdicts, ATTACK, 1), HOLD, 1)
+        return held - DOUBT, after | {"verdict": verdicts[:, :, 2 - ATTACK - HOLD :]}
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D 1 T"], State]:
-        """The factor: fully open from even odds on, shut below about 1 to 7.
-
-        It must not waver within speech, since it scales the whole distance from the mouth at rest.
-        """
         logits, after = self.logits(x, state)
-        return (1 + logits / 2).clamp(0.0, 1.0)[:, :, None], after
+        return opened(logits)[:, :, None], after
+
+
+def opened(logits: Float[Tensor, "B D T"]) -> Float[Tensor, "B D T"]:
+    """How far the gate is open: fully from even odds on, shut below about 1 to 7.
+
+    It must not waver within speech, since it scales the whole distance from the mouth at rest.
+    """
+    return (1 + logits / 2).clamp(0.0, 1.0)
