@@ -1,4 +1,4 @@
-"""Which engine runs a puppet's renderer on this machine: build, check and time those that can run.
+"""Which engine runs a puppet's renderer on this machine: the fastest of those that are right.
 
 The voice network is small and stays in ONNX Runtime on the CPU, whose jitter is the lowest.
 """
@@ -27,10 +27,6 @@ Record = Callable[[], Sequence[Feed]]
 
 THREADS = min(2, os.cpu_count() or 1)
 """For one picture: the rest of a live machine has work to do as well."""
-
-THOROUGH, HASTY = (4, 10), (2, 4)
-"""How candidates are timed: bursts, and calls in each. Somebody waits for the hasty ones, which differ by far more than
-they vary."""
 
 FALLBACK: dict[Device, tuple[EngineName, ...]] = {
     "cuda": ("tensorrt", "aotinductor", "torch"),
@@ -79,9 +75,10 @@ def candidates(wish: Wish, calibrated: bool) -> list[Recipe]:
 
 
 def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
-    """The renderer in the engine that was chosen before, or is chosen now.
+    """The renderer in the engine that was chosen before, or in the first that passes.
 
-    What is wrong with a stored engine is said once, and the engine built anew; if that fails, the next one is taken.
+    Somebody waits for it, so that nothing is timed: `python -m export` does, and what it chose is taken here. What is
+    wrong with a stored engine is said once, and the engine built anew; if that fails, the next one is taken.
 
     Args:
         onnx: renderer.onnx of a puppet.
@@ -99,36 +96,36 @@ def renderer(onnx: Path, wish: Wish, record: Record, say: Say) -> Network:
         except EngineError as error:
             say(f"{error} It is built anew.")
     elif wish.engine == "auto":
-        say("Choosing the fastest engine for this machine: once, a few seconds.")
-    tried = compare(onnx, wish, record(), bursts=HASTY)
-    best = keep(onnx, wish, tried)
-    if best is None and wish.engine != "auto":
-        chain = FALLBACK[wish.device]
-        following = chain[chain.index(wish.engine) + 1 :] if wish.engine in chain else chain
-        reasons = " ".join(candidate.refused or "" for candidate in tried)
-        if following:
-            say(f"{reasons} Falling back on {following[0]}.")
-            return renderer(onnx, Wish(wish.device, following[0], "auto", wish.threads), record, say)
-    if best and best.built:
-        return best.built[0]
-    reasons = " ".join(candidate.refused or "" for candidate in tried) or f"No engine for {wish.device} is installed."
+        say("Building the engine for this machine: once, a few seconds.")
+    feeds = record()
+    reference = list(parity.run(OnnxRuntimeNetwork(onnx, wish.threads), feeds))
+    refused = []
+    for recipe in candidates(wish, calibrated=False):
+        try:
+            network, _ = store.build(onnx, recipe, feeds, reference)
+        except EngineError as error:
+            refused.append(str(error))
+        else:
+            _remember(onnx, wish, recipe)
+            return network
+    reasons = " ".join(refused) or f"No engine for {wish.device} is installed."
+    chain = FALLBACK[wish.device]
+    following = chain[chain.index(wish.engine) + 1 :] if wish.engine in chain else chain
+    if wish.engine != "auto" and following:
+        say(f"{reasons} Falling back on {following[0]}.")
+        return renderer(onnx, Wish(wish.device, following[0], "auto", wish.threads), record, say)
     if wish.device == "cuda":
         raise EngineError(f"{reasons} Use --device cpu.")
     say(f"{reasons} The network is run as it is.")
     return OnnxRuntimeNetwork(onnx, wish.threads)  # by definition right
 
 
-def compare(
-    onnx: Path, wish: Wish, feeds: Sequence[Feed], calibrated: bool = False, bursts: tuple[int, int] = THOROUGH
-) -> list[Candidate]:
-    """Build every candidate (see `candidates`), check it, and time those that pass, all in one run.
-
-    `bursts`: how many for each when they are timed, and of how many calls.
-    """
+def compare(onnx: Path, wish: Wish, feeds: Sequence[Feed]) -> list[Candidate]:
+    """Build every candidate, int8 too, check it, and time those that pass, all in one run."""
     reference = list(parity.run(OnnxRuntimeNetwork(onnx, wish.threads), feeds))
     built: dict[Recipe, tuple[Network, Figures]] = {}
     refused: dict[Recipe, str] = {}
-    recipes = candidates(wish, calibrated)
+    recipes = candidates(wish, calibrated=True)
     for recipe in recipes:
         try:
             built[recipe] = store.build(onnx, recipe, feeds, reference)
@@ -136,7 +133,7 @@ def compare(
             refused[recipe] = str(error)
     networks = {str(recipe): network for recipe, (network, _) in built.items()}
     calls = {name: _caller(network, feeds[0]) for name, network in networks.items()}
-    times = interleaved(calls, *bursts) if calls else {}
+    times = interleaved(calls) if calls else {}
     return [Candidate(recipe, built.get(recipe), times.get(str(recipe)), refused.get(recipe)) for recipe in recipes]
 
 
@@ -146,16 +143,7 @@ def keep(onnx: Path, wish: Wish, tried: Sequence[Candidate]) -> Candidate | None
     if not passed:
         return None
     best = min(passed, key=lambda candidate: candidate.times.p50 if candidate.times else 0.0)
-    path = _note(onnx, wish)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    note = {
-        "recipe": asdict(best.recipe),
-        "device": describe(wish.device),
-        "times_ms": asdict(best.times or Times(0, 0, 0)),
-    }
-    temporary.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    _remember(onnx, wish, best.recipe, best.times)
     return best
 
 
@@ -166,6 +154,16 @@ def recall(onnx: Path, wish: Wish) -> Recipe | None:
         return Recipe(**note["recipe"]) if note["device"] == describe(wish.device) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _remember(onnx: Path, wish: Wish, recipe: Recipe, times: Times | None = None) -> None:
+    """Take this recipe from now on."""
+    path = _note(onnx, wish)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    note = {"recipe": asdict(recipe), "device": describe(wish.device), "times_ms": times and asdict(times)}
+    temporary.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def _note(onnx: Path, wish: Wish) -> Path:

@@ -33,7 +33,7 @@ def figures(puppet: Puppet, wish: Wish, frames: int) -> dict[str, Any]:
         _require_cuda()
     onnx = puppet.folder / "renderer.onnx"
     feeds = recorded.frames(puppet, frames)
-    tried = choose.compare(onnx, wish, feeds, calibrated=True)
+    tried = choose.compare(onnx, wish, feeds)
     best = choose.keep(onnx, wish, tried)
     flops = layers.total(onnx)
     peak = layers.peak(best.recipe) if best else None

@@ -21,8 +21,8 @@ Around = Callable[[str, Any], Any]
 
 FOLDER = Path("puppets")
 """Where puppets are looked for when none is named."""
-CHECKED_FRAMES = 24
-"""With which engines are checked when a performance has to choose one; `python -m export` takes more."""
+CHECKED_FRAMES = 8
+"""With which an engine is checked when a performance has to build one; `python -m export` takes more."""
 COMPARED_PICTURES = 6
 """That the GPU must draw as the processor does, at every start."""
 

@@ -138,7 +138,7 @@ def said(onnx, tmp_path, monkeypatch):
 def test_the_choice_is_made_once(said):
     said()
     _, told = said()
-    assert told == ["Choosing the fastest engine for this machine: once, a few seconds."]
+    assert told == ["Building the engine for this machine: once, a few seconds."]
 
 
 def test_a_refused_engine_is_built_anew(said, onnx):
