@@ -27,9 +27,11 @@ def build(onnx: Path, recipe: Recipe, feeds: Sequence[Feed], path: Path) -> None
         raise EngineError("AOTInductor packages are built for fixed shapes, and this network's input varies in length.")
     with torch.inference_mode():
         inputs = torch_engine.example(feeds[0], recipe, signature)
-        program = torch.export.export(torch_engine.module(onnx, recipe), inputs)
-        settings = {"max_autotune": True} if recipe.device == "cuda" else {}
-        torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=settings)
+        network = torch_engine.module(onnx, recipe)
+        network(*inputs)  # makes the constants; made while tracing, they would be copied from ordinary memory each time
+        program = torch.export.export(network, inputs)
+        # Without autotuning, which takes minutes.
+        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
 
 
 def load(path: Path, recipe: Recipe, signature: Signature) -> TorchNetwork:

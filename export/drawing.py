@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 
+from export.compiled import Step, built
 from export.engine import Device, Precision, Recipe
-from export.frame_steps import Geometry, composite, taps, to_i420
+from export.geometry import Geometry
+from export.onnx_module import OnnxModule
+from export.pasting import Box, Clip, pasting
 from export.torch_engine import module
 from kernels.rasterizer import Rasterizer
 from models.puppet import Puppet
-from models.renderer_format import CHANNELS, SIZE
+from models.renderer_format import CHANNELS
 
-R = TypeVar("R")
 KernelArray = Any  # a NumPy or a CUDA array
 
 
@@ -27,8 +27,8 @@ class Drawing:
     def __init__(
         self,
         puppet: Puppet,
-        clip: Mapping[str, Tensor],
-        box: tuple[int, int, int, int],
+        clip: Clip,
+        box: Box,
         batch: int,
         precision: Precision,
         fused: bool = False,
@@ -42,61 +42,51 @@ class Drawing:
             box: rows and columns that are drawn anew (`Clip.box`).
             batch: B, sessions that are drawn in step.
             precision: of the renderer.
-            fused: let Inductor compile the steps between the networks' convolutions; takes a minute.
+            fused: let Inductor compile all that is no kernel of ours; takes a minute.
             i420: give planes for an encoder instead of RGB.
         """
         device = clip["frames"].device
         self._device = device
         self._clip = clip
-        self._box = box
-        self._i420 = i420
-        self._geometry = Geometry(puppet.face, device)
         triangles = torch.tensor(puppet.face.triangles, device=device)
-        self._rasterizer = Rasterizer(SIZE, SIZE, raw(triangles), batch=batch)
-        self._face = torch.empty(batch, SIZE, SIZE, CHANNELS, dtype=torch.uint8, device=device)
+        side = clip["photo"].shape[1]
+        self._rasterizer = Rasterizer(side, side, raw(triangles), batch=batch)
+        self._face = torch.empty(batch, side, side, CHANNELS, dtype=torch.uint8, device=device)
+        self._pasting = pasting(clip, box, batch, i420)
+        self._geometry = built(Geometry(puppet.face, device), fused)
         kind: Device = "cuda" if device.type == "cuda" else "cpu"
         recipe = Recipe("torch", precision, kind, torch.get_num_threads())
-        self._renderer = module(puppet.folder / "renderer.onnx", recipe)
-        self._draw = built(self._drawing, fused)
+        onnx = puppet.folder / "renderer.onnx"
+        share = module(onnx, recipe, ["alpha"])
+        self._share = None if "face" in share.inputs else built(_beginning_with_the_clip(share), fused)
+        """How much is to be taken of what is drawn, where that depends on the clip alone."""
+        drawn = ["rgb", "alpha"] if self._share is None else ["rgb"]
+        self._draw = built(_beginning_with_the_clip(module(onnx, recipe, drawn)), fused)
 
     def __call__(
         self, expression: Float[Tensor, "B K"], at: Int64[Tensor, " B"]
     ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
-        """The face at `expression`, in the puppet's own coefficients, in picture `at` of the clip."""
-        place = (self._clip[name][at] for name in ("rotation", "translation", "camera"))
-        vertices, attributes = self._geometry(expression, *place)
+        """The face at `expression`, in the puppet's own coefficients, in picture `at` of the clip; on the host."""
+        clip = self._clip
+        with self._pasting.beside():
+            share = list(self._share(self._face, clip["photo"], clip["mask"], at)) if self._share else []
+            self._pasting.begin(at)
+        vertices, attributes = self._geometry(expression, clip["rotation"], clip["translation"], clip["camera"], at)
         stream = torch.cuda.current_stream().cuda_stream if self._device.type == "cuda" else 0
-        corners, colours, out = map(raw, (vertices.contiguous(), attributes, self._face))
-        self._rasterizer.draw(corners, colours, out, stream=stream)
-        return self._draw(self._face, at)
-
-    def _drawing(self, face: Tensor, at: Tensor) -> Tensor:
-        """The rasterized face and the clip's frame -> the picture."""
-        inputs = {"face": face, "photo": self._clip["photo"][at], "mask": self._clip["mask"][at]}
-        one_each = [inputs[name][:, None] for name in self._renderer.inputs]
-        rgb, alpha = (drawn[:, 0] for drawn in torch.vmap(self._renderer)(*one_each))
-        x, y, scale = self._clip["crop"][at].unbind(1)
-        top, bottom, left, right = self._box
-        picture = self._clip["frames"][at]
-        below = picture[:, top:bottom, left:right]
-        patch = composite(below, rgb, alpha, taps(top, bottom, y, scale), taps(left, right, x, scale))
-        picture[:, top:bottom, left:right] = patch
-        return to_i420(picture) if self._i420 else picture
+        self._rasterizer.draw(raw(vertices), raw(attributes), raw(self._face), stream=stream)
+        rgb, alpha = [*self._draw(self._face, clip["photo"], clip["mask"], at), *share]
+        return self._pasting.end(rgb, alpha, at)
 
 
-def built(step: Callable[..., R], fused: bool) -> Callable[..., R]:
-    """The step as it is, or compiled by Inductor when it is first called."""
-    if not fused:
-        return step
-    compiled: list[Callable[..., R]] = []
+def _beginning_with_the_clip(renderer: OnnxModule) -> Step:
+    """The renderer for B frames of the clip: rasterized faces, all photos, all masks and numbers -> pictures."""
 
-    def run(*tensors: Tensor) -> R:
-        if not compiled:  # traced first: the compiler is to see operations, not the ONNX interpreter
-            program = make_fx(lambda *given: step(*given))(*tensors)
-            compiled.append(torch.compile(program, mode="max-autotune-no-cudagraphs", dynamic=False))
-        return compiled[0](*tensors)
+    def step(face: Tensor, photo: Tensor, mask: Tensor, at: Tensor) -> tuple[Tensor, ...]:
+        inputs = {"face": face, "photo": photo[at], "mask": mask[at]}
+        one_each = [inputs[name][:, None] for name in renderer.inputs]
+        return tuple(drawn[:, 0].contiguous() for drawn in torch.vmap(renderer)(*one_each))
 
-    return run
+    return step
 
 
 def raw(tensor: Tensor) -> KernelArray:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from export.clip import Clip
-from export.drawing import Drawing, built
+from export.compiled import built
+from export.drawing import Drawing
 from export.engine import Device, EngineError, Precision, Recipe
 from export.onnx_module import OnnxModule
 from export.replay import Replay
@@ -54,7 +55,7 @@ class FrameGraph:
             look_ahead_ms: of the voice network.
             precision: of the renderer.
             device: "cuda"; "cpu" runs the steps without a graph.
-            fused: let Inductor compile the steps between the networks' convolutions; takes a minute.
+            fused: let Inductor compile all that is no kernel of ours; takes a minute.
             i420: give planes for an encoder instead of RGB.
 
         Raises:
@@ -84,7 +85,7 @@ class FrameGraph:
         self._given = torch.zeros(batch, self.samples + 1, pin_memory=pinned)
         """Samples, and the number of the clip's frame (exact up to 2²⁴)."""
         self._input = torch.zeros(batch, self.samples + 1, device=device)
-        self._listen = built(self._listening, fused)
+        self._hear = built(self._hearing, fused)
         self._replay = Replay(self._frame, self._device)
         self.reset()
 
@@ -113,22 +114,21 @@ class FrameGraph:
         return self._replay().numpy()
 
     def _frame(self) -> Tensor:
-        """Everything between the two copies."""
+        """Everything from one copy to the other."""
         self._input.copy_(self._given, non_blocking=True)
-        expression, *state = self._listen(self._input[:, None, :-1], *self._state.values())
-        for kept, new in zip(self._state.values(), state, strict=True):
-            kept.copy_(new)
-        self._rows.copy_(torch.cat([self._rows, expression], 1)[:, -self._back - 1 :])
-        at = self._input[:, -1].long()
-        shown = self._rows[:, 0] @ self._gain + self._offset
+        shown, at = self._hear(self._input, self._rows, *self._state.values())
         return self._drawing(shown, at)
 
-    def _listening(self, samples: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """Samples [B, 1, n] and state -> expressions [B, hops, K] and the new state."""
-        named = dict(zip(self._state, state, strict=True))
-        inputs = [{"samples": samples, "look_ahead": self._dial, **named}[name] for name in self._voice.inputs]
-        outputs = dict(zip(self._voice.outputs, torch.vmap(self._voice)(*inputs), strict=True))
-        return outputs["expression"], *(outputs[f"next_{name}"] for name in self._state)
+    def _hearing(self, given: Tensor, rows: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples and numbers of frames [B, n + 1] -> expressions [B, K] and the numbers; states change in place."""
+        named = dict(zip(self._state, state, strict=True)) | {"samples": given[:, None, :-1], "look_ahead": self._dial}
+        found = torch.vmap(self._voice)(*(named[name] for name in self._voice.inputs))
+        outputs = dict(zip(self._voice.outputs, found, strict=True))
+        heard = torch.cat([rows, outputs["expression"]], 1)[:, -self._back - 1 :]
+        for name, kept in zip(self._state, state, strict=True):
+            kept.copy_(outputs[f"next_{name}"])
+        rows.copy_(heard)
+        return heard[:, 0] @ self._gain + self._offset, given[:, -1].long()
 
     def _silence(self, voice: OnnxModule) -> dict[str, Tensor]:
         shapes = {name: shape for name, shape in voice.shapes.items() if name.startswith("state.")}

@@ -6,7 +6,7 @@ computed with NumPy, so that `torch.export` and CUDA graphs see only tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,13 @@ _INTEGERS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
 class OnnxModule(nn.Module):
     """Runs the graph node by node. Takes tensors in the order of `inputs`, gives a tuple in the order of `outputs`."""
 
-    def __init__(self, path: Path, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, path: Path, dtype: torch.dtype = torch.float32, outputs: Collection[str] | None = None) -> None:
         """Read the file.
 
         Args:
             path: the ONNX file.
             dtype: of the weights and of all arithmetic between the inputs and outputs.
+            outputs: those that are wanted, of which only what they need is run; None for all.
 
         Raises:
             InputError: it holds an operator that is not known here.
@@ -41,23 +42,24 @@ class OnnxModule(nn.Module):
         if unknown:
             raise InputError(f"{path} uses {', '.join(unknown)}, which the torch engines do not know: use onnxruntime.")
         self.dtype = dtype
-        self.inputs = [value.name for value in graph.input]
-        self.outputs = [value.name for value in graph.output]
+        self.outputs = [value.name for value in graph.output if outputs is None or value.name in outputs]
+        nodes, needed = _needed(graph, self.outputs)
+        self.inputs = [value.name for value in graph.input if outputs is None or value.name in needed]
         self.shapes = {value.name: _shape(value) for value in graph.input}
         self._numbers: dict[str, np.ndarray[Any, Any]] = {}
         self._weights: dict[str, str] = {}
-        self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         shaping = {
             name for node in graph.node if node.op_type in _SHAPED for name in node.input[node.op_type != "Range" :]
         }
-        for weight in graph.initializer:
+        for weight in (weight for weight in graph.initializer if weight.name in needed):
             array = onnx.numpy_helper.to_array(weight)
             if weight.data_type in _INTEGERS or weight.name in shaping:
                 self._numbers[weight.name] = array
             else:
                 self._weights[weight.name] = f"weight{len(self._weights)}"  # names of buffers hold no dots
                 self.register_buffer(self._weights[weight.name], torch.tensor(array).to(dtype))
-        self._nodes = [(node.op_type, list(node.input), list(node.output), _attributes(node)) for node in graph.node]
+        self._nodes = [(node.op_type, list(node.input), list(node.output), _attributes(node)) for node in nodes]
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Run once. Floating inputs are brought to the module's dtype and outputs back to float32."""
@@ -81,12 +83,25 @@ class OnnxModule(nn.Module):
     def _tensor(self, value: Value, device: torch.device) -> Value:
         if not isinstance(value, np.ndarray):
             return value
-        # Kept, since a CUDA graph cannot record a copy from ordinary memory.
+        # Kept by the first run, since neither a CUDA graph nor a compiler can do with a copy from ordinary memory.
         key = value.dtype.str, value.shape, value.tobytes()
         if key not in self._constants:
             tensor = torch.tensor(value, device=device)
-            self._constants[key] = tensor.to(self.dtype) if tensor.is_floating_point() else tensor
-        return self._constants[key]
+            self._constants[key] = f"constant{len(self._constants)}"
+            self.register_buffer(
+                self._constants[key], tensor.to(self.dtype) if tensor.is_floating_point() else tensor, persistent=False
+            )
+        return getattr(self, self._constants[key])
+
+
+def _needed(graph: onnx.GraphProto, outputs: list[str]) -> tuple[list[onnx.NodeProto], set[str]]:
+    """The nodes that some outputs come from, in order, and the names of all values on the way."""
+    needed, nodes = set(outputs), []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(node.input)
+    return nodes[::-1], needed
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
@@ -128,7 +143,8 @@ def _average(x: Tensor, *, kernel_shape: list[int], strides: list[int], pads: li
 
 
 def _highest(x: Tensor, *, kernel_shape: list[int], strides: list[int], **_: Any) -> Tensor:
-    return functional.max_pool1d(x, kernel_shape[0], strides[0])
+    # A thousand hops for one maximum: a GPU reduces them at once, where its pooling takes them one by one.
+    return x.unfold(-1, kernel_shape[0], strides[0]).amax(-1)
 
 
 def _slice(x: Value, starts: Value, ends: Value, axes: Value, steps: Value = None) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -41,12 +41,12 @@ class TorchNetwork:
         return {name: np.zeros(shape, kind) for name, (kind, shape) in inputs if name.startswith("state.")}
 
 
-def module(onnx: Path, recipe: Recipe) -> OnnxModule:
-    """The network on its device in its precision."""
+def module(onnx: Path, recipe: Recipe, outputs: Collection[str] | None = None) -> OnnxModule:
+    """The network, or what some of its outputs need of it, on its device in its precision."""
     if recipe.precision not in DTYPES:
         raise EngineError(f"The torch engines compute in {', '.join(DTYPES)}, not in {recipe.precision}.")
     torch.set_num_threads(recipe.threads)
-    network = OnnxModule(onnx, DTYPES[recipe.precision]).eval().to(recipe.device)
+    network = OnnxModule(onnx, DTYPES[recipe.precision], outputs).eval().to(recipe.device)
     return channels_last(network) if recipe.device == "cuda" else network
 
 

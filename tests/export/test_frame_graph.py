@@ -1,5 +1,6 @@
 """A frame in torch steps is the frame that the puppeteer draws, for one session and for several."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 from export.clip import Clip
 from export.engine import FOR_PICTURES, FOR_VOICE, EngineError, load
 from export.frame_graph import FrameGraph
-from export.frame_steps import faces_around, taps, to_i420
+from export.geometry import faces_around
 from export.recorded import HELLO
 from models.portrait import PaintedPortrait
 from models.puppet import Puppet
@@ -69,11 +70,17 @@ def test_sessions_do_not_disturb_one_another(puppet, clip, sound):
 
 def test_what_the_compiler_is_given_is_the_same_frame(puppet, clip, sound, monkeypatch):
     traced = []
-    monkeypatch.setattr(torch, "compile", lambda program, **settings: traced.append(program) or program)
-    plain = play(FrameGraph(puppet, clip, precision="fp32", device="cpu"), sound[:, : 640 * 2])
-    fused = play(FrameGraph(puppet, clip, precision="fp32", device="cpu", fused=True), sound[:, : 640 * 2])
-    assert len(traced) == 2
-    np.testing.assert_array_equal(fused, plain)
+    monkeypatch.setattr(torch, "compile", lambda program, dynamic: traced.append(program) or program)
+    plain = play(FrameGraph(puppet, clip, precision="fp32", device="cpu"), sound[:, : 640 * 3])
+    fused = play(FrameGraph(puppet, clip, precision="fp32", device="cpu", fused=True), sound[:, : 640 * 3])
+    assert len(traced) == 4, "voice, face model, blend mask, picture"
+    assert np.abs(np.subtract(fused, plain, dtype=int)).max() <= 1, "sums are taken in another order"
+
+
+def test_i420_is_the_picture_in_planes(puppet, clip, sound):
+    picture = play(FrameGraph(puppet, clip, precision="fp32", device="cpu"), sound[:, : 640 * 2])[0][0]
+    planes = play(FrameGraph(puppet, clip, precision="fp32", device="cpu", i420=True), sound[:, : 640 * 2])[0][0]
+    np.testing.assert_array_equal(planes, cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420))
 
 
 def test_starts_again(puppet, clip, sound):
@@ -91,24 +98,6 @@ def test_a_rate_without_whole_hops_is_refused(puppet, clip):
         FrameGraph(Film(), clip, device="cpu")
 
 
-def test_i420_is_that_of_opencv():
-    import cv2
-
-    picture = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(2, 0).repeat(2, 1)
-    expected = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
-    found = to_i420(torch.tensor(picture)[None])[0].numpy()
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).max() <= 1
-
-
 def test_every_triangle_is_found_around_its_corners():
     triangles = np.array([[0, 1, 2], [2, 1, 3]], np.int32)
     assert faces_around(triangles, 5).tolist() == [[0, 2], [0, 1], [0, 1], [1, 2], [2, 2]]
-
-
-def test_taps_add_up_inside_and_vanish_outside():
-    weights = taps(0, 600, torch.tensor([100.0]), torch.tensor([0.64]))
-    sums = weights.sum(2)[0]
-    assert sums[:90].abs().max() == 0
-    assert torch.allclose(sums[110:480], torch.ones(370))
-    assert sums[520:].abs().max() == 0

@@ -26,8 +26,13 @@ def test_the_simulator_draws_what_the_reference_draws():
     assert done.stdout == "the same\n", done.stderr
 
 
+def test_the_simulator_pastes_what_the_cpu_pastes():
+    done = run([str(Path(__file__).with_name("composite_case.py"))], NUMBA_ENABLE_CUDASIM="1")
+    assert done.stdout == "the same\n", done.stderr
+
+
 def test_the_kernels_import_without_a_device():
-    done = run(["-c", "import kernels.cuda, kernels.rasterizer"], CUDA_VISIBLE_DEVICES="")
+    done = run(["-c", "import kernels.cuda, kernels.composite_cuda, kernels.rasterizer"], CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 0, done.stderr
 
 
@@ -47,6 +52,13 @@ def test_a_device_draws_what_the_reference_draws(height, width, faces):
     cuda_case.check(height, width, faces)
     cuda_case.check_light(height, width, faces)
     cuda_case.check_gradients(height, width, faces)
+
+
+@needs_device
+def test_a_device_pastes_what_the_cpu_pastes():
+    import composite_case
+
+    composite_case.check(240, 320, 96, (1.0, 1.7, 0.6, 2.3))
 
 
 @needs_device

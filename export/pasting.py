@@ -1,0 +1,162 @@
+"""The last part of a frame: its background comes, the drawn crop goes into it, and bytes leave for the host.
+
+Two forms of the same: on a GPU all this is part of a graph, the background comes while the face is still being drawn,
+and what no crop covers has left by then. On the CPU the live path's own functions do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from models.camera import Crop
+from models.composite import FADE, Compositor
+
+Box = tuple[int, int, int, int]
+"""Rows and columns: first and one past the last."""
+Clip = Mapping[str, Tensor]
+"""The arrays of `export.clip.Clip`, all on one device."""
+
+
+class Pasting(Protocol):
+    """For B frames at once. `begin`, then `end`."""
+
+    def beside(self) -> AbstractContextManager[object]:
+        """What is done in here need not wait for what is done outside, until `end`."""
+        ...
+
+    def begin(self, at: Int64[Tensor, " B"]) -> None:
+        """Fetch the backgrounds of these numbers. To be called in `beside`, last."""
+        ...
+
+    def end(
+        self, rgb: UInt8[Tensor, "B S S 3"], alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]
+    ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
+        """The frames with these crops in them, in the host's memory: always the same, RGB or I420 (H · 3/2 rows)."""
+        ...
+
+
+def pasting(clip: Clip, box: Box, batch: int, i420: bool) -> Pasting:
+    """The form for the device that the clip is on."""
+    return (OnDevice if clip["frames"].is_cuda else OnHost)(clip, box, batch, i420)
+
+
+class OnHost:
+    """A `Pasting` as the live path does it."""
+
+    def __init__(self, clip: Clip, box: Box, batch: int, i420: bool) -> None:
+        self._clip = {name: clip[name].numpy() for name in ("frames", "crop")}
+        self._compositor = Compositor()
+        self._i420 = i420
+        self._taken = torch.zeros(_shape(clip, batch, i420), dtype=torch.uint8)
+
+    def beside(self) -> AbstractContextManager[object]:
+        """See `Pasting`."""
+        return nullcontext()
+
+    def begin(self, at: Int64[Tensor, " B"]) -> None:
+        """See `Pasting`."""
+
+    def end(
+        self, rgb: UInt8[Tensor, "B S S 3"], alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]
+    ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
+        """See `Pasting`."""
+        for session, number in enumerate(at.tolist()):
+            frame = self._clip["frames"][number].copy()
+            crop = Crop(*self._clip["crop"][number].tolist())
+            self._compositor.paste(frame, rgb[session].numpy(), alpha[session, ..., 0].contiguous().numpy(), crop)
+            self._taken.numpy()[session] = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420) if self._i420 else frame
+        return self._taken
+
+
+class OnDevice:
+    """A `Pasting` on a second stream of a GPU."""
+
+    def __init__(self, clip: Clip, box: Box, batch: int, i420: bool) -> None:
+        from kernels import composite_cuda  # needs the gpu extra, so only here
+
+        self._kernels = composite_cuda
+        self._clip = clip
+        self._i420 = i420
+        top, bottom, left, right = box
+        self._corner = top, left
+        shape = _shape(clip, batch, i420)
+        device = clip["frames"].device
+        self._picture = torch.zeros(batch, int(np.prod(shape[1:])), dtype=torch.uint8, device=device)
+        self._patch = torch.empty(batch, bottom - top, right - left, 4, dtype=torch.uint8, device=device)
+        self._sums = torch.zeros(batch, composite_cuda.SUMS, dtype=torch.int32, device=device)
+        self._taken = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
+        drawn = _ranges(shape[1], shape[2], box) if i420 else [(3 * top * shape[2], 3 * bottom * shape[2])]
+        edges = [0, *(edge for span in drawn for edge in span), self._picture.shape[1]]
+        self._late = drawn
+        """Bytes of a frame in whose rows a crop may lie."""
+        self._early = list(zip(edges[::2], edges[1::2], strict=True))
+        self._second = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
+        self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """See `Pasting`."""
+        self._second.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._second):
+            yield
+
+    def begin(self, at: Int64[Tensor, " B"]) -> None:
+        """See `Pasting`."""
+        self._sums.zero_()
+        frames = self._clip["frames"]
+        if self._i420:
+            self._kernels.to_i420(frames, at, self._picture, self._second.cuda_stream)
+        else:
+            wide = next(kind for kind in _WIDEST if self._picture.shape[1] % kind.itemsize == 0)
+            source, target = frames.reshape(len(frames), -1).view(wide), self._picture.view(wide)
+            torch.index_select(source, 0, at, out=target)
+        self._come.record(self._second)
+        self._take(self._early)
+
+    def end(
+        self, rgb: UInt8[Tensor, "B S S 3"], alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]
+    ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
+        """See `Pasting`."""
+        here = torch.cuda.current_stream()
+        here.wait_event(self._come)
+        frames, stream = self._clip["frames"], here.cuda_stream
+        drawn = rgb.contiguous(), alpha.contiguous()
+        self._kernels.place(*drawn, FADE, self._clip["crop"], frames, at, self._corner, self._patch, self._sums, stream)
+        self._kernels.mix(frames, at, self._corner, self._patch, self._sums, self._picture, self._i420, stream)
+        self._take(self._late)
+        here.wait_stream(self._second)
+        return self._taken
+
+    def _take(self, spans: list[tuple[int, int]]) -> None:
+        """Copy these bytes of every frame to the host."""
+        for here, there in zip(self._picture, self._taken.flatten(1), strict=True):
+            for first, last in spans:
+                if last > first:
+                    there[first:last].copy_(here[first:last], non_blocking=True)
+
+
+_WIDEST = (torch.int64, torch.int32, torch.int16, torch.uint8)
+"""Eight bytes are copied as fast as one."""
+
+
+def _shape(clip: Clip, batch: int, i420: bool) -> tuple[int, ...]:
+    _, height, width, channels = clip["frames"].shape
+    return (batch, height * 3 // 2, width) if i420 else (batch, height, width, channels)
+
+
+def _ranges(rows: int, width: int, box: Box) -> list[tuple[int, int]]:
+    """Bytes of an I420 picture, Y, U and V, that show the box's rows."""
+    height = rows * 2 // 3
+    top, bottom = box[:2]
+    u = height * width
+    v = u + u // 4
+    small = top // 2 * (width // 2), bottom // 2 * (width // 2)
+    return [(top * width, bottom * width), (u + small[0], u + small[1]), (v + small[0], v + small[1])]
