@@ -92,6 +92,7 @@ async def _served(visit: _Visit) -> AsyncIterator[str]:
     for path in files:
         app.router.add_get(path, send)
     app.router.add_get("/socket", visit.talk)
+    app.router.add_get("/report", visit.report)
     runner = web.AppRunner(app)
     await runner.setup()
     try:
@@ -121,6 +122,10 @@ class _Visit:
             if not self.over.done():
                 self.over.set_exception(error)
         return socket
+
+    async def report(self, request: web.Request) -> web.Response:
+        """What our own page asks its server."""
+        return web.json_response({"sound_lag_ms": self._speaker.peer.sound_lag_ms})
 
     async def _talk(self, socket: web.WebSocketResponse) -> Observed:
         before = await _difference(socket, self._stage.clock)

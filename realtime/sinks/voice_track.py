@@ -20,6 +20,8 @@ LAG = 0.03
 """Seconds that sound leaves after its picture, so that packets are even though sound comes in pieces of a frame."""
 MOST_WAITING = 0.1
 """Seconds of sound in hand from which packets are sent at once, to catch up."""
+PACKETS_AVERAGED = 25
+"""Of which the lag is told: half a second."""
 WINDOW = 25
 """Pieces at whose coming it is observed how much sound is still in hand; what always is makes the next ones earlier."""
 
@@ -40,9 +42,18 @@ class VoiceTrack(MediaStreamTrack):
         self._offered = self._sent = 0  # samples: the ends of what was
         self._least_spare = SAMPLE_RATE
         self._observed = 0
+        self.lag = LAG
+        """Seconds that sound leaves after its picture, on average of late."""
+        self._begin = 0.0  # when sample 0 was seen (s)
 
-    def offer(self, sound: AudioChunk) -> None:
-        """Take the next piece of the stream."""
+    def offer(self, sound: AudioChunk, seen: int) -> None:
+        """Take the next piece of the stream.
+
+        Args:
+            sound: the piece.
+            seen: number of the sample with which the picture begins that is shown now.
+        """
+        self._begin = self._clock.now() - seen / SAMPLE_RATE
         if self._listening:
             self._least_spare = min(self._least_spare, max(0, self._offered - self._sent))
             self._observed += 1
@@ -58,6 +69,8 @@ class VoiceTrack(MediaStreamTrack):
         if len(sound.samples) > MOST_WAITING * SAMPLE_RATE or self._due < now - MOST_WAITING:
             self._due = now
         await self._clock.sleep_until(self._due)
+        lag = self._clock.now() - self._begin - sound.start / SAMPLE_RATE
+        self.lag += (lag - self.lag) / PACKETS_AVERAGED
         self._due += PACKET / SAMPLE_RATE
         packet = (sound.samples[: self._size] * 32767).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(packet[None], format="s16", layout="mono")

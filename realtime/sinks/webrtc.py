@@ -11,7 +11,7 @@ from typing import TypeAlias
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from realtime.clock import Clock
+from realtime.clock import Clock, samples_before
 from realtime.media import AudioChunk, StreamSpec, VideoFrame
 from realtime.sinks.video_encoder import CODECS, LEAST_RATE, VideoEncoder, i420, natural_rate
 from realtime.sinks.voice_track import VoiceTrack
@@ -75,7 +75,7 @@ class WebRtcSink:
         if not self.viewers:
             return
         for viewer in self._viewers:
-            viewer.audio.offer(sound)
+            viewer.audio.offer(sound, samples_before(frame.number, self._spec.fps))
         wishes = self._wishes()
         if not wishes:
             return

@@ -19,14 +19,20 @@ BACKLOG = 20
 
 
 class TrackSource:
-    """Listens to a track from the moment it is made, so that nothing piles up in the track before the loop starts."""
+    """Takes a track's packets from the moment it is made, so that nothing piles up there, and listens with the loop.
+
+    What was said before that is left out: a stream that began with it would be late, and so would be its sound, which
+    browsers are slow to make up for.
+    """
 
     def __init__(self, track: MediaStreamTrack) -> None:
         self._track = track
         self._chunks: Mailbox[AudioChunk] = Mailbox(BACKLOG, Overflow.KEEP_NEWEST)
+        self._heeded = False
         self._listening = asyncio.create_task(self._listen())
 
     async def chunks(self) -> AsyncIterator[AudioChunk]:
+        self._heeded = True
         async for chunk in self._chunks:
             yield chunk
 
@@ -43,12 +49,13 @@ class TrackSource:
             while True:
                 frame = cast("av.AudioFrame", await self._track.recv())
                 stamp = frame.pts or 0
-                if expected is not None:  # packets that were lost leave a gap in the time stamps
+                if expected is not None and self._heeded:  # packets that were lost leave a gap in the time stamps
                     position += max(0, stamp - expected) * SAMPLE_RATE // frame.sample_rate
                 expected = stamp + frame.samples
                 samples = resampler.push(frame)
-                self._chunks.offer(AudioChunk(samples, position))
-                position += len(samples)
+                if self._heeded:
+                    self._chunks.offer(AudioChunk(samples, position))
+                    position += len(samples)
         except MediaStreamError:
             pass  # the browser has ended the track
         finally:

@@ -29,7 +29,7 @@ export function follow(video, { connection, session }, sync, lost) {
     }
     const stats = await connection.getStats();
     if (!following) return;
-    sync.observe(stats);
+    sync.observe(stats, report.sound_lag_ms);
     const { mean_ms: mean, count: drawn } = report.stages.delay ?? { mean_ms: 0, count: 0 };
     const delay = since(server, mean * drawn, drawn) + onTheWay(stats, buffer);
     const dropped = Object.entries(report.counts).filter(([name]) => name.startsWith("frames_dropped"));

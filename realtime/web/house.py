@@ -108,8 +108,9 @@ class House:
         return socket
 
     async def report(self, request: web.Request) -> web.StreamResponse:
-        """What a performance's stages take and lose."""
-        return web.json_response(self._find(request).performance.telemetry.report())
+        """What a performance's stages take and lose, and how much later than a picture its sound is sent."""
+        session = self._find(request)
+        return web.json_response({**session.performance.telemetry.report(), "sound_lag_ms": session.peer.sound_lag_ms})
 
     async def change(self, request: web.Request) -> web.StreamResponse:
         """Somebody mutes the voice, turns the sound on or off, or hears it later than it is seen."""

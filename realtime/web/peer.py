@@ -91,6 +91,11 @@ class Peer:
         """Have the other side hold each picture back for so long, from the next one on."""
         aiortc_patches.set_playout_delay(self._transceiver.sender, milliseconds)
 
+    @property
+    def sound_lag_ms(self) -> float:
+        """How long after its picture sound is sent."""
+        return round(1000 * self._viewer.audio.lag, 1)
+
     async def connect(self) -> None:
         """Wait for the connection.
 

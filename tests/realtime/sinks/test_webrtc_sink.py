@@ -241,9 +241,15 @@ def test_sound_follows_pictures_that_come_earlier(late):
         async with asyncio.TaskGroup() as group:
             listener = group.create_task(listen(viewer, 290))
             group.create_task(show_late_at_first())
+            await asyncio.sleep(0.04 * 70)
+            told.append(viewer.audio.lag)  # the pictures are early, the sound is not yet
+            await asyncio.sleep(0.04 * 70)
+            told.append(viewer.audio.lag)
         return listener.result()
 
+    told = []
     packets = run_virtually(main())
+    assert told == [pytest.approx(LAG + late, abs=0.03), pytest.approx(LAG, abs=0.022)]
     lag = np.array([when - packet.pts / 16_000 - 0.04 for packet, when in packets])
     assert lag[60:95] == pytest.approx(LAG + late, abs=0.022)
     assert lag[200:] == pytest.approx(LAG, abs=0.022)

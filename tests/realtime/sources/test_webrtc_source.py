@@ -54,12 +54,23 @@ async def test_what_was_lost_leaves_a_gap_in_time():
 
 async def test_what_waits_is_bounded():
     track = Track(tone(2, 48_000))
-    source = TrackSource(track)
+    chunks = TrackSource(track).chunks()
+    heard = [await anext(chunks)]
     while track.readyState == "live":  # noqa: ASYNC110
         await asyncio.sleep(0)
+    heard += [chunk async for chunk in chunks]
+    assert len(heard) == 1 + BACKLOG
+    assert heard[-1].end == pytest.approx(32_000, abs=40)
+
+
+async def test_what_was_said_before_anybody_listened_is_left_out():
+    track = Track(tone(1, 48_000), lost=(20, 60))
+    source = TrackSource(track)
+    while len(track._frames) > 50:  # noqa: ASYNC110
+        await asyncio.sleep(0)
     chunks = await collect(source)
-    assert len(chunks) == BACKLOG
-    assert chunks[-1].end == pytest.approx(32_000, abs=40)
+    assert chunks[0].start == 0
+    assert chunks[-1].end == pytest.approx(51 * 160, abs=40)  # with the gap of the packet lost since
 
 
 async def test_closing_ends_it():

@@ -107,7 +107,7 @@ async def test_a_face_and_the_matched_voice_come_back(clicks):
         (when, frame.time) for when, frame in browser.pictures if frame.to_ndarray(format="rgb24")[240, 128, 1] > 120
     ]
     loud = [when for when, frame in browser.sound if np.abs(frame.to_ndarray()).max() > 8000]
-    assert len(flashes) >= SECONDS - 1
+    assert len(flashes) >= SECONDS - 2  # what is said before the puppet listens is left out
     # The click is 20 ms into its frame; aiortc's own receiver shows a picture when the next one comes, 40 ms late.
     apart = [min((heard - seen for heard in loud), key=abs) for seen, _ in flashes]
     assert np.median(apart) == pytest.approx(0, abs=0.09)  # 0.02 on a quiet machine

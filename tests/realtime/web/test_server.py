@@ -122,6 +122,7 @@ async def test_our_own_page_can(client):
     assert len(answer["id"]) >= 21
     report = await (await client.get(f"/sessions/{answer['id']}")).json()
     assert report["counts"] == {}
+    assert report["sound_lag_ms"] == 30
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
