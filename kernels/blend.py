@@ -21,13 +21,13 @@ def gains(picture: Array, patch: Array) -> tuple[int, int, int]:
     A change of exposure is a gain; an offset as well could not be told from it on a rim of skin, and would lift the
     black inside a mouth. `picture`: uint8 [H, W, 3]. `patch`: uint8 [H, W, 4], RGB and alpha.
     """
-    count = red = green = blue = drawn_red = drawn_green = drawn_blue = 0
+    count = red = green = blue = drawn_red = drawn_green = drawn_blue = signed(0)  # a literal would be a type of its own
     for y in range(patch.shape[0]):
         for x in range(patch.shape[1]):
             if 0 < patch[y, x, 3] < 255:
                 r, g, b = signed(picture[y, x, 0]), signed(picture[y, x, 1]), signed(picture[y, x, 2])
                 dr, dg, db = signed(patch[y, x, 0]), signed(patch[y, x, 1]), signed(patch[y, x, 2])
-                if max(abs(dr - r), abs(dg - g), abs(db - b)) <= ALIKE:
+                if abs(dr - r) <= ALIKE and abs(dg - g) <= ALIKE and abs(db - b) <= ALIKE:
                     count += 1
                     red, green, blue = red + r, green + g, blue + b
                     drawn_red, drawn_green, drawn_blue = drawn_red + dr, drawn_green + dg, drawn_blue + db
