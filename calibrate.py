@@ -1,6 +1,7 @@
 """From a video of a person to a puppet.
 
 python calibrate.py me.mp4 --out puppets/me --consent "It is me"     a new puppet
+python calibrate.py me.jpg --out puppets/me --consent "It is me"     from one photo: less than that
 python calibrate.py improve puppets/me more.mp4                      learn from more video
 python calibrate.py inspect puppets/me                               what is in it
 
@@ -102,7 +103,7 @@ BoardOption = Annotated[Path | None, typer.Option(help="Log the training here fo
 
 @app.command("make")
 def calibrate(
-    video: Annotated[Path, typer.Argument(help="The person, speaking to the camera, with sound.")],
+    video: Annotated[Path, typer.Argument(help="The person, speaking to the camera, with sound; or a photo.")],
     out: Annotated[Path, typer.Option(help="Folder of the puppet to make.")],
     consent: Annotated[str, typer.Option(help='Who agreed to be shown, for example "It is me".')] = "",
     effort: EffortOption = Effort.standard,
@@ -113,17 +114,27 @@ def calibrate(
     force: ForceOption = False,
     tensorboard: BoardOption = None,
 ) -> None:
-    """Make a puppet from a video of a person who agreed to it. (The name of this command may be left out.)"""
+    """Make a puppet from a video of a person who agreed to it. (The name of this command may be left out.)
+
+    A photo does too, for a puppet that promises less; it needs a minute, and no choices.
+    """
     if not consent.strip():
         raise InputError(
             'A puppet needs the consent of the person shown: --consent "It is me", or who agreed and when.'
         )
     prepare_machine()
     from export.calibration import make
+    from export.photo import make_from_photo
+    from models.photo.picture import is_photo, read_photo
     from models.puppet import check_new
     from models.training.console import progress_bars
 
     check_new(out)
+    if is_photo(video):
+        with progress_bars() as bars:
+            make_from_photo(read_photo(video), out, consent.strip(), force, bars)
+        print(f"Made {out}. Let it speak: python serve.py render voice.wav out.mp4 --puppet {out}")
+        return
     work = planned(
         video, out, Settings(digest(video), effort, face_model, renderer), jobs, any_voice, force, tensorboard
     )
@@ -148,11 +159,12 @@ def improve(
     """Let a puppet learn from more video of the same person, beginning with what it knows."""
     prepare_machine()
     from export.calibration import improve as improved
-    from export.improve import put_in_place
+    from export.improve import Learned, put_in_place
     from models.puppet import Puppet
     from models.training.console import progress_bars
 
     base = Puppet.load(puppet)
+    Learned.of(base)  # an error when it cannot learn
     settings = Settings(digest(more), effort, "the puppet's own", Kind(base.manifest.renderer))
     work = planned(more, puppet, settings, jobs, any_voice, force, tensorboard)
     with progress_bars() as bars:

@@ -97,7 +97,7 @@ def begin(work: Work, bars: Bars) -> tuple[Stages, Track, Verdict]:
     track = stages.follow()
     bars.print(f"The {track.report()}.")
     examined = stages.examine(track)
-    accept(bars, examined, work.force)
+    accept(bars, "The clip", examined.findings, work.force)
     return stages, track, examined
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.renderer import Renderer
 from models.renderer_format import CHANNELS, SIZE
 
 OPSET = 18
@@ -48,8 +47,10 @@ def save(program: torch.onnx.ONNXProgram | None, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def write_renderer(renderer: Renderer, path: Path) -> None:
-    """Inputs "face", "photo", "mask" and outputs "rgb", "alpha", uint8 [1, 256, 256, C]."""
+def write_renderer(renderer: nn.Module, path: Path) -> None:
+    """A `models.renderer.Renderer`, or what takes and gives the same.
+
+    Inputs "face", "photo", "mask" and outputs "rgb", "alpha", uint8 [1, 256, 256, C]."""
     inputs = {
         name: torch.zeros(1, SIZE, SIZE, channels, dtype=torch.uint8)
         for name, channels in (("face", CHANNELS), ("photo", 3), ("mask", 1))

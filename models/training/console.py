@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from models.errors import InputError
 from models.training.adapt_voice import Adaptation
-from models.training.verdict import Verdict
+from models.training.verdict import Finding
 
 COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
@@ -29,16 +29,16 @@ def bar(bars: Progress, title: str) -> Callable[[int, int], None]:
     return lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def accept(bars: Progress, verdict: Verdict, force: bool) -> None:
-    """Print the findings as a table. Raises InputError at red ones unless forced."""
-    table = Table("The clip", "", "", "Advice", box=None, header_style="bold")
-    for finding in verdict.findings:
+def accept(bars: Progress, what: str, findings: Sequence[Finding], force: bool) -> None:
+    """Print the findings about "The clip" or the like as a table. Raises InputError at red ones unless forced."""
+    table = Table(what, "", "", "Advice", box=None, header_style="bold")
+    for finding in findings:
         light = f"[{COLOURS[finding.light]}]{finding.light}[/]"
         table.add_row(finding.about, finding.found, light, finding.advice)
     bars.print(table)
-    reds = [f"{finding.about} ({finding.found}): {finding.advice}" for finding in verdict.findings if finding.red]
+    reds = [f"{finding.about} ({finding.found}): {finding.advice}" for finding in findings if finding.red]
     if reds and not force:
-        raise InputError("\n".join(["This clip would give a bad puppet.", *reds, "--force goes on all the same."]))
+        raise InputError("\n".join([f"{what} would give a bad puppet.", *reds, "--force goes on all the same."]))
 
 
 def tell(bars: Progress, voice: Adaptation, settings: str, took: float, expected: float) -> dict[str, str]:

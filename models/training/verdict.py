@@ -84,10 +84,10 @@ def examine(video: Path, track: Track, progress: Callable[[int, int], None] | No
     findings = (
         _length(loud_seconds(sound)),
         _face(track),
-        _mouth(mouth),
+        mouth_finding(mouth),
         _shapes(mouth, float(track.fps)),
         _offset(offset),
-        _head(track),
+        head_finding(track),
         _hidden(hidden, float(track.fps)),
         _light(looks),
         _shots(looks, begins, usable, float(track.fps)),
@@ -95,7 +95,7 @@ def examine(video: Path, track: Track, progress: Callable[[int, int], None] | No
         _rate(file, looks, float(track.fps)),
         _rows(file, looks),
         _compression(file, mouth),
-        _detail(looks),
+        detail_finding(float(np.median(looks.detail)) if len(looks.detail) else 0.0),
     )
     return Verdict(findings, offset, usable)
 
@@ -114,33 +114,35 @@ def around(frames: NDArray[np.integer], count: int, margin: int) -> Bool[NDArray
     return out
 
 
-def _graded(about: str, found: str, amber: bool, red: bool, advice: str) -> Finding:
+def graded(about: str, found: str, amber: bool, red: bool, advice: str) -> Finding:
+    """A finding that has advice unless it is green."""
     light = Light.red if red else Light.amber if amber else Light.green
     return Finding(about, found, light, advice if amber or red else "")
 
 
 def _length(seconds: float) -> Finding:
     advice = f"Speak {max(60 - seconds, 10):.0f} s more: what was not heard and seen must be guessed."
-    return _graded("Speech", f"{seconds:.1f} s", seconds < 20, seconds < 4, advice)
+    return graded("Speech", f"{seconds:.1f} s", seconds < 20, seconds < 4, advice)
 
 
 def _face(track: Track) -> Finding:
     share = float(track.valid.mean())
     advice = "Keep the whole face in the picture and look into the camera."
-    return _graded("Face found", f"in {share:.1%} of the frames", share < 0.98, share < 0.5, advice)
+    return graded("Face found", f"in {share:.1%} of the frames", share < 0.98, share < 0.5, advice)
 
 
-def _mouth(mouth: Mouth) -> Finding:
+def mouth_finding(mouth: Mouth) -> Finding:
+    """Whether it has pixels enough."""
     width = mouth.width_px
     advice = "Film from nearer or with more pixels: lips and teeth will stay soft."
-    return _graded("Mouth", f"{width:.0f} px wide", width < 40, width < 20, advice)
+    return graded("Mouth", f"{width:.0f} px wide", width < 40, width < 20, advice)
 
 
 def _shapes(mouth: Mouth, fps: float) -> Finding:
     missing = missing_shapes(mouth, fps)
     seen = f"{5 - len(missing)} of 5 shapes"
     advice = f"Speak 30 s more with {' and '.join(missing)}: hardly any was seen."
-    return _graded("Mouth shapes", seen, bool(missing), len(missing) >= 4, advice)
+    return graded("Mouth shapes", seen, bool(missing), len(missing) >= 4, advice)
 
 
 def _offset(offset: Offset) -> Finding:
@@ -152,24 +154,25 @@ def _offset(offset: Offset) -> Finding:
     late = offset.late_ms
     said = f"{abs(late):.0f} ms {'late' if late > 0 else 'early'}" if abs(late) >= 10 else "together"
     found = f"lips {said} (±{offset.spread_ms:.0f} ms, r {offset.r:.2f})"
-    return _graded("Sound and lips", found, abs(late) > 150, False, "Corrected, but check how the clip was recorded.")
+    return graded("Sound and lips", found, abs(late) > 150, False, "Corrected, but check how the clip was recorded.")
 
 
-def _head(track: Track) -> Finding:
+def head_finding(track: Track) -> Finding:
+    """Whether it looks into the camera."""
     points = track.points[track.valid]
     across, up = points[:, 263] - points[:, 33], points[:, 10] - points[:, 152]
     turn = np.degrees(np.abs(np.arctan2(across[:, 2], across[:, 0])))
     tilt = np.degrees(np.arctan2(up[:, 2], -up[:, 1]))
     most = float(max(np.quantile(turn, 0.95), np.abs(np.quantile(tilt, [0.05, 0.95]) - np.median(tilt)).max()))
     advice = "Turn the head less: the far side of the mouth was hardly seen."
-    return _graded("Head turn", f"up to {most:.0f}°", most > 30, most > 55, advice)
+    return graded("Head turn", f"up to {most:.0f}°", most > 30, most > 55, advice)
 
 
 def _hidden(hidden: Bool[NDArray[np.bool_], " N"], fps: float) -> Finding:
     seconds, share = float(hidden.sum() / fps), float(hidden.mean())
     when = f", first at {np.argmax(hidden) / fps:.1f} s" if seconds else ""
     advice = "Keep hands and microphone away from the mouth; these moments are left out."
-    return _graded("Mouth hidden", f"{seconds:.1f} s{when}", share > 0.005, share > 0.3, advice)
+    return graded("Mouth hidden", f"{seconds:.1f} s{when}", share > 0.005, share > 0.3, advice)
 
 
 def _light(looks: Looks) -> Finding:
@@ -179,7 +182,7 @@ def _light(looks: Looks) -> Finding:
     drift = float(np.ptp(np.quantile(calm, [0.05, 0.95])) / np.median(calm))
     flicker = float(np.abs(np.diff(level)).mean() / np.median(level))
     advice = "Use steady light and a fixed exposure: the puppet would change colour with the background."
-    return _graded(
+    return graded(
         "Light", f"changes by {drift:.0%}, flickers by {flicker:.1%}", drift > 0.2 or flicker > 0.03, False, advice
     )
 
@@ -195,13 +198,13 @@ def _shots(looks: Looks, begins: NDArray[np.intp], usable: Bool[NDArray[np.bool_
         if strange
         else f"Film in one go: the background can only show one shot, of {longest:.0f} s at most."
     )
-    return _graded("Shots", f"{len(begins) + 1}, cuts at {where}", True, strange or longest < 3, advice)
+    return graded("Shots", f"{len(begins) + 1}, cuts at {where}", True, strange or longest < 3, advice)
 
 
 def _others(track: Track) -> Finding:
     advice = "Crop the video to one person."
     found = f"in {track.rivals:.0%} of the clip" if track.rivals else "none"
-    return _graded("Other people", found, track.rivals > 0, track.rivals >= 0.25, advice)
+    return graded("Other people", found, track.rivals > 0, track.rivals >= 0.25, advice)
 
 
 def _rate(file: FileFacts, looks: Looks, fps: float) -> Finding:
@@ -210,7 +213,7 @@ def _rate(file: FileFacts, looks: Looks, fps: float) -> Finding:
     shown = min(float(file.rate), fps * (1 - repeated))
     advice = "Film with 25 pictures a second or more: lips that close for a moment are missed."
     found = "a still picture" if still else f"{shown:.0f} pictures a second"
-    return _graded("Frame rate", found, shown < 22, still or shown < 12, advice)
+    return graded("Frame rate", found, shown < 22, still or shown < 12, advice)
 
 
 def _rows(file: FileFacts, looks: Looks) -> Finding:
@@ -218,16 +221,16 @@ def _rows(file: FileFacts, looks: Looks) -> Finding:
     advice = "Deinterlace the clip first (ffmpeg -vf bwdif): lips that move are torn into stripes."
     marked = file.interlaced and not torn
     found = "interlaced" if torn else "whole, though marked as interlaced" if marked else "whole"
-    return _graded("Rows", found, marked, torn, advice)
+    return graded("Rows", found, marked, torn, advice)
 
 
 def _compression(file: FileFacts, mouth: Mouth) -> Finding:
     bits = file.bits_per_pixel * mouth.width_px**2
     advice = "Use the camera's own file: compression has wiped out what moves at the lips."
-    return _graded("Compression", f"{bits:.0f} bits a frame for the mouth", bits < 45, bits < 15, advice)
+    return graded("Compression", f"{bits:.0f} bits a frame for the mouth", bits < 45, bits < 15, advice)
 
 
-def _detail(looks: Looks) -> Finding:
-    detail = float(np.median(looks.detail)) if len(looks.detail) else 0.0
+def detail_finding(share: float) -> Finding:
+    """Whether the skin is sharp. `share`: `fine_share` of the lower face."""
     advice = "Check the focus, or film with more pixels: the skin is soft."
-    return _graded("Sharpness", f"{detail:.1%} of the contrast is fine detail", detail < 0.055, False, advice)
+    return graded("Sharpness", f"{share:.1%} of the contrast is fine detail", share < 0.055, False, advice)
