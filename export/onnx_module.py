@@ -76,6 +76,9 @@ class OnnxModule(nn.Module):
             if kind not in _SHAPED:
                 arguments = [self._tensor(value, device) for value in arguments]
             value = _OPERATORS[kind](*arguments, **attributes)
+            if isinstance(value, tuple):
+                values |= zip(outputs, value, strict=True)
+                continue
             values[outputs[0]] = value.to(self.dtype) if kind == "Cast" and value.is_floating_point() else value
         found = (self._tensor(values[name], device) for name in self.outputs)
         return tuple(value.float() if value.is_floating_point() else value for value in found)
@@ -158,7 +161,8 @@ def _slice(x: Value, starts: Value, ends: Value, axes: Value, steps: Value = Non
 def _gather(x: Value, indices: Value, *, axis: int = 0) -> Value:
     if isinstance(indices, np.ndarray) and indices.ndim == 0:
         return x.take(int(indices), axis) if isinstance(x, np.ndarray) else x.select(axis, int(indices))
-    return x.index_select(axis, torch.as_tensor(indices, device=x.device))
+    chosen = torch.as_tensor(indices, device=x.device)
+    return x.index_select(axis, chosen) if chosen.dim() else x.index_select(axis, chosen.reshape(1)).squeeze(axis)
 
 
 def _reduce(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -219,7 +223,7 @@ _NUMBERS: Mapping[str, Callable[..., np.ndarray[Any, Any]]] = {
 """What is computed of numbers alone."""
 
 _SHAPED = {"Reshape", "Slice", "Gather", "Resize", "Unsqueeze", "Squeeze", "Expand", "Tile", "ReduceSum", "ReduceMean",
-           "Range"}  # fmt: skip
+           "Range", "Split", "CumSum"}  # fmt: skip
 """Whose numbers must stay numbers."""
 
 _OPERATORS: Mapping[str, Callable[..., Value]] = {
@@ -230,10 +234,12 @@ _OPERATORS: Mapping[str, Callable[..., Value]] = {
     "Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Log": torch.log, "Pow": torch.pow,
     "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": _quotient, "MatMul": torch.matmul,
     "Clip": _clip, "Where": torch.where, "And": torch.logical_and, "Less": torch.lt, "Greater": torch.gt,
-    "IsNaN": torch.isnan, "IsInf": torch.isinf,
+    "LessOrEqual": torch.le,
+    "Abs": torch.abs, "Max": torch.maximum, "IsNaN": torch.isnan, "IsInf": torch.isinf,
     "ReduceSum": _reduce(torch.sum), "ReduceMean": _reduce(torch.mean),
     "Transpose": lambda x, perm: x.permute(perm),
     "Concat": lambda *parts, axis: torch.cat(parts, axis),
+    "Split": lambda x, sizes, axis: x.split(sizes.tolist(), axis), "CumSum": lambda x, axis, **_: x.cumsum(int(axis)),
     "Reshape": _reshape, "Slice": _slice, "Gather": _gather, "Unsqueeze": _unsqueeze,
     "Squeeze": lambda x, axes: x.squeeze(tuple(axes.tolist())),
     "Expand": lambda x, shape: x.expand(np.broadcast_shapes(tuple(x.shape), tuple(shape.tolist()))),

@@ -179,7 +179,7 @@ class ExpressionNet(nn.Module):
         # Trunk and gate begin alike, so their first layers are one.
         entry, judge = self.trunk.entry, self.gate.entry
         assert judge.bias is not None
-        bias = torch.cat([judge.bias.new_zeros(entry.out_channels), judge.bias])
+        bias = torch.cat([torch.zeros(entry.out_channels, device=judge.bias.device), judge.bias])
         recent = heard[:, :, self.linear.past - self.trunk.past :]
         first = nn.functional.conv1d(recent, torch.cat([entry.weight, judge.weight]), bias)
         deep, judged = torch.split(nn.functional.silu(first), [entry.out_channels, judge.out_channels], 1)
