@@ -186,10 +186,11 @@ def camera(
 
     Example: python serve.py camera --size 1280x720 --virtual-microphone
     """
-    from realtime.sinks.virtual_camera import VirtualCamera
+    from realtime.sinks.virtual_camera import VirtualCamera, check
     from realtime.sinks.window import Window
 
     camera_sink = VirtualCamera(camera, lambda name: print(f"Choose the camera {name}. Ctrl-C ends it.", flush=True))
+    check(camera)
     perform(
         settings,
         live,

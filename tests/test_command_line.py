@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+CAMERA = ["serve.py", "camera", "--camera", "/dev/null"]
+"""A camera that is there, wherever the tests run; it comes to nothing before it is opened."""
 
 
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -21,13 +23,11 @@ def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
         (["serve.py", "render", "models/bundled/hello.wav", "out.mp4", "--puppet", "absent"], "absent is not a puppet"),
         (["serve.py", "--host", "0.0.0.0"], "can be reached from other machines"),
         (["serve.py", "render", "--colour"], "No such option"),
-        (["serve.py", "camera", "--microphone", "no such thing"], "Cannot listen to the microphone 'no such thing'"),
-        (["serve.py", "camera", "--voice", "absent.wav"], "absent.wav does not exist"),
-        (["serve.py", "camera", "--voice", "models/bundled/hello.wav", "--record", "no/x.mp4"], "no folder no"),
-        (
-            ["serve.py", "camera", "--voice", "models/bundled/hello.wav", "--voice-out", "xyz"],
-            "Cannot play to the output",
-        ),
+        (["serve.py", "camera", "--camera", "/dev/video77"], "There is no virtual camera /dev/video77"),
+        ([*CAMERA, "--microphone", "no such thing"], "Cannot listen to the microphone 'no such thing'"),
+        ([*CAMERA, "--voice", "absent.wav"], "absent.wav does not exist"),
+        ([*CAMERA, "--voice", "models/bundled/hello.wav", "--record", "no/x.mp4"], "no folder no"),
+        ([*CAMERA, "--voice", "models/bundled/hello.wav", "--voice-out", "xyz"], "Cannot play to the output"),
         (["calibrate.py", "absent.mp4", "--out", "puppets/x"], "--consent"),
         (["calibrate.py", "absent.mp4", "--out", "puppets/x", "--consent", "It is me"], "absent.mp4"),
         (["calibrate.py", "models/bundled/hello.wav", "--out", "puppets/x", "--consent", "It is me"], "hello.wav"),

@@ -31,6 +31,22 @@ def cameras() -> list[str]:
     return [f"/dev/{path.name} ({(path / 'name').read_text().strip()})" for path in sorted(found)]
 
 
+def check(device: str | None) -> None:
+    """Look whether there is that virtual camera, or any, before a puppet is loaded for it; only Linux tells.
+
+    Raises:
+        DeviceError: there is none.
+    """
+    if sys.platform == "linux" and not (Path(device).exists() if device else cameras()):
+        raise DeviceError(f"There is no virtual camera{f' {device}' if device else ''}: {_advice()}.")
+
+
+def _advice() -> str:
+    if present := ", ".join(cameras()):
+        return f"there is {present}, and whatever sends to it must end first"
+    return ADVICE.get(sys.platform, ADVICE["linux"])
+
+
 class VirtualCamera:
     """Shows pictures to whatever program chose this camera. Conversion and device have a thread of their own."""
 
@@ -65,10 +81,7 @@ class VirtualCamera:
             self._thread.shutdown()
             asked = f"the virtual camera {self._device}" if self._device else "a virtual camera"
             reason = "; ".join(line.rstrip(".") for line in str(error).splitlines())
-            advice = ADVICE.get(sys.platform, ADVICE["linux"])
-            if present := ", ".join(cameras()):
-                advice = f"there is {present}, and whatever sends to it must end first"
-            raise DeviceError(f"Cannot open {asked} ({reason}): {advice}.") from error
+            raise DeviceError(f"Cannot open {asked} ({reason}): {_advice()}.") from error
         self._announce(self._camera.device)
 
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:

@@ -112,6 +112,28 @@ async def test_no_camera_is_one_sentence_with_advice(backend, reason, monkeypatc
         await VirtualCamera("/dev/video7").open(StreamSpec(64, 48, 25))
 
 
+@pytest.mark.parametrize(
+    ("device", "present", "sentence"),
+    [
+        (None, [], r"There is no virtual camera: load one with: sudo modprobe v4l2loopback .*\.$"),
+        ("/dev/video7", [], r"There is no virtual camera /dev/video7: load one with: sudo modprobe"),
+        ("/dev/video7", ["/dev/video0 (Marotte)"], r"no virtual camera /dev/video7: there is /dev/video0 \(Marotte\)"),
+    ],
+)
+def test_a_missing_camera_is_told_before_a_puppet_is_loaded(monkeypatch, device, present, sentence):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(virtual_camera, "cameras", lambda: present)
+    monkeypatch.setattr(virtual_camera.Path, "exists", lambda path: False)
+    with pytest.raises(DeviceError, match=sentence):
+        virtual_camera.check(device)
+
+
+def test_a_camera_that_is_there_passes(monkeypatch, tmp_path):
+    monkeypatch.setattr(virtual_camera, "cameras", lambda: ["/dev/video0 (Marotte)"])
+    virtual_camera.check(None)
+    virtual_camera.check(str(tmp_path))
+
+
 async def test_a_camera_that_is_there_but_refuses_is_not_to_be_loaded(backend, monkeypatch):
     monkeypatch.setattr(backend, "fails", "Device /dev/video0 is not a video output device.")
     monkeypatch.setattr(virtual_camera, "cameras", lambda: ["/dev/video0 (Marotte)"])
