@@ -13,22 +13,35 @@ if TYPE_CHECKING:
 
 
 class MonoResampler:
-    """One stream's resampler; it keeps the filter's state from frame to frame."""
+    """One stream's resampler; it keeps the filter's state from frame to frame.
+
+    Rate and layout may change in the middle, as they do when a sender changes its device or its codec.
+    """
 
     def __init__(self) -> None:
-        import av
-
-        # Without the bound, mixing to mono in floating point makes equal channels louder than each of them.
-        self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE, options={"rematrix_maxval": "1.0"})
+        self._kind: tuple[str, str, int] | None = None
+        self._resampler: av.AudioResampler | None = None
 
     def push(self, frame: av.AudioFrame) -> Samples:
         """Hear a frame; returns the samples that are ready."""
-        return self._collect(frame)
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind == self._kind:
+            return self._collect(frame)
+        rest = self.flush()
+        self._kind, self._resampler = kind, _resampler()
+        return np.concatenate([rest, self._collect(frame)])
 
     def flush(self) -> Samples:
         """The stream is over: what is still in the filter."""
         return self._collect(None)
 
     def _collect(self, frame: av.AudioFrame | None) -> Samples:
-        ready = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
-        return np.clip(np.concatenate([np.zeros(0, np.float32), *ready]), -1, 1)
+        pieces = self._resampler.resample(frame) if self._resampler else []
+        return np.clip(np.concatenate([np.zeros(0, np.float32), *(piece.to_ndarray()[0] for piece in pieces)]), -1, 1)
+
+
+def _resampler() -> av.AudioResampler:
+    import av
+
+    # Without the bound, mixing to mono in floating point makes equal channels louder than each of them.
+    return av.AudioResampler("flt", "mono", SAMPLE_RATE, options={"rematrix_maxval": "1.0"})

@@ -44,14 +44,15 @@ class TrackSource:
 
         resampler = MonoResampler()
         position = 0
-        expected: int | None = None
+        expected: tuple[int, int] | None = None
         try:
             while True:
                 frame = cast("av.AudioFrame", await self._track.recv())
                 stamp = frame.pts or 0
-                if expected is not None and self._heeded:  # packets that were lost leave a gap in the time stamps
-                    position += max(0, stamp - expected) * SAMPLE_RATE // frame.sample_rate
-                expected = stamp + frame.samples
+                # Packets that were lost leave a gap in the time stamps. Another rate has another clock.
+                if expected is not None and expected[0] == frame.sample_rate and self._heeded:
+                    position += max(0, stamp - expected[1]) * SAMPLE_RATE // frame.sample_rate
+                expected = frame.sample_rate, stamp + frame.samples
                 samples = resampler.push(frame)
                 if self._heeded:
                     self._chunks.offer(AudioChunk(samples, position))

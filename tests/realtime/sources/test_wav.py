@@ -32,6 +32,19 @@ def test_any_rate_and_depth(tmp_path, fmt, rate):
     assert np.abs(samples[: len(expected)] - expected)[middle].max() < (0.02 if fmt == "u8" else 0.002)
 
 
+def test_rate_and_layout_may_change_in_the_middle(tmp_path):
+    """As where a broadcast was cut together: two AAC files after one another are one AAC file."""
+    first = write_sound(tmp_path / "first.aac", np.stack([tone(1, 48_000)] * 2), 48_000, "stereo", codec="aac")
+    second = write_sound(tmp_path / "second.aac", tone(1, 16_000)[None], 16_000, codec="aac")
+    both = tmp_path / "both.aac"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    samples = read(both)
+    assert len(samples) == pytest.approx(32_000, abs=3_000)  # with what the encoder puts before
+    for part in (samples[2_000:14_000], samples[-12_000:-1_000]):
+        spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part))))
+        assert spectrum.argmax() * 16_000 / len(part) == pytest.approx(440, abs=3)
+
+
 @pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("stereo", 2), ("5.1", 6), ("quad", 4)])
 def test_equal_channels_are_as_loud_as_one(tmp_path, layout, channels):
     sound = np.repeat(tone(1, 48_000)[None], channels, axis=0)

@@ -11,6 +11,17 @@ from recordings import tone
 from realtime.sources.webrtc import BACKLOG, TrackSource
 
 
+def packets(sound, rate, layout="stereo", first=0):
+    """Of 10 ms each; `first` is the first one's time stamp."""
+    channels = 2 if layout == "stereo" else 1
+    interleaved = np.repeat((sound * 32767).astype(np.int16), channels)
+    for start in range(0, len(sound) - rate // 100 + 1, rate // 100):
+        piece = interleaved[None, channels * start : channels * (start + rate // 100)]
+        frame = av.AudioFrame.from_ndarray(piece, "s16", layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, first + start, Fraction(1, rate)
+        yield frame
+
+
 class Track(MediaStreamTrack):
     """Stereo packets of 10 ms at 48 kHz, as they come from an Opus decoder; some are lost."""
 
@@ -18,13 +29,7 @@ class Track(MediaStreamTrack):
 
     def __init__(self, sound, lost=()):
         super().__init__()
-        stereo = np.repeat((sound * 32767).astype(np.int16), 2)
-        self._frames = []
-        for number in range(len(sound) // 480):
-            if number not in lost:
-                frame = av.AudioFrame.from_ndarray(stereo[None, 960 * number : 960 * (number + 1)], "s16", "stereo")
-                frame.sample_rate, frame.pts, frame.time_base = 48_000, 480 * number, Fraction(1, 48_000)
-                self._frames.append(frame)
+        self._frames = [frame for number, frame in enumerate(packets(sound, 48_000)) if number not in lost]
 
     async def recv(self):
         await asyncio.sleep(0)
@@ -50,6 +55,18 @@ async def test_what_was_lost_leaves_a_gap_in_time():
     gaps = [after.start - before.end for before, after in itertools.pairwise(chunks)]
     assert sorted(gaps)[-2:] == [0, 320]
     assert chunks[-1].end == pytest.approx(16_000, abs=40)
+
+
+async def test_another_rate_in_the_middle_is_heard_at_its_pitch():
+    """A telephone's codec takes over, with time stamps of its own clock."""
+    track = Track(tone(1, 48_000))
+    track._frames += packets(tone(1, 8_000), 8_000, "mono", first=987_654_321)
+    chunks = await collect(TrackSource(track))
+    heard = np.concatenate([chunk.samples for chunk in chunks])
+    assert chunks[-1].end == len(heard) == pytest.approx(32_000, abs=80)
+    for second in (heard[:16_000], heard[16_200:31_800]):
+        spectrum = np.abs(np.fft.rfft(second * np.hanning(len(second))))
+        assert spectrum.argmax() * 16_000 / len(second) == pytest.approx(440, abs=2)
 
 
 async def test_what_waits_is_bounded():
