@@ -281,6 +281,12 @@ def bench(
     silent: Annotated[
         bool, typer.Option("--silent", help="Do not send the voice back: webrtc and chromium get the picture alone.")
     ] = False,
+    losses: Annotated[
+        bool,
+        typer.Option(
+            "--losses", help="Lose and delay packets for 5 s in 15; how soon is that over? (webrtc, chromium)"
+        ),
+    ] = False,
 ) -> None:
     """Measure the delay from the microphone to the picture.
 
@@ -317,7 +323,7 @@ def bench(
         hello = Path(__file__).parent / "models/bundled/hello.wav"
         voice, clicks = asyncio.run(benchmark.read_voice(hello, seconds)), None
     measured, series = asyncio.run(
-        benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock(), clicks, not silent)
+        benchmark.measure(real, floor, telemetry, voice, through, MonotonicClock(), clicks, not silent, losses)
     )
     about = {
         "puppet": chosen.manifest.name,

@@ -20,15 +20,17 @@ TOLERANCE = Fraction(1)
 """Frame times that a frame may be late and still be shown."""
 PATIENCE = 0.5
 """Seconds of nothing but late frames after which the stream itself must have moved, and the offset follows."""
-WINDOW = 1.0
+WINDOW = 0.5
 """Seconds over which earliness is observed before the offset shrinks."""
+MOVED = 0.02
+"""Seconds of earliness, over a window, that are neither jitter nor drift: a bad spell is over, and so is its delay."""
 STRAYS = Fraction(1, 10)
 """Share of the frames in a window that may be later than the rest without keeping the offset up."""
 RISE = 0.001
 """Seconds at most by which one late frame moves the offset."""
 GUARD = 0.004
 """Seconds of earliness that stay, for the scheduler's jitter."""
-LEARNING = 0.002
+LEARNING = 0.0005
 """Share of a window's error that is taken for drift: it is known after some minutes, and jitter is hardly learned."""
 STEEPEST = 500e-6
 """Drift at most, in seconds a second; sound cards stay below 200e-6."""
@@ -93,7 +95,7 @@ class Pacer:
         if ready >= self._window_end:
             assert self._offset is not None
             excess = self._early[int(STRAYS * len(self._early))] - GUARD
-            if excess > self._tolerance:  # that is neither jitter nor drift
+            if excess > MOVED:
                 self._offset -= excess
             else:
                 self._offset -= max(-GUARD, excess) / 2

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.bench import chromium, inside, mouth, over_webrtc
+from realtime.bench import bad_network, chromium, inside, mouth, over_webrtc
 from realtime.bench.figures import Outcome, Series, figures
 from realtime.bench.inside import Observed, Stage
 from realtime.bench.machine import machine
@@ -46,6 +46,7 @@ async def measure(
     clock: Clock,
     clicks: NDArray[np.int64] | None = None,
     sound: bool = True,
+    losses: bool = False,
 ) -> tuple[dict[str, Any], Series]:
     """Let the puppet speak a voice and measure the delay; see `realtime.bench.figures`.
 
@@ -59,17 +60,23 @@ async def measure(
         clicks: where vowels begin, if the voice is made of them (`realtime.bench.mouth.clicks_and_vowels`). Then the
             stand-in does not take turns, and the frames are found that open the mouth.
         sound: send the voice back with the picture (WebRTC).
+        losses: let the network be bad at times (WebRTC; see `realtime.bench.bad_network`). Then the stand-in does not
+            take turns, either.
 
     Raises:
-        InputError: the consumer cannot be used, or saw nothing.
+        InputError: the consumer cannot be used, or saw nothing; with `losses`, see `bad_network.check`.
     """
     seconds = Fraction(len(voice), SAMPLE_RATE)
-    plan = Plan.spread_over(seconds, real.fps) if clicks is None else Plan(real.fps, seconds + 1, Fraction(0))
+    if losses:
+        bad_network.check(through, float(seconds))
+    taking_turns = clicks is None and not losses
+    plan = (Plan.spread_over if taking_turns else Plan.without_turns)(seconds, real.fps)
+    network = bad_network.BadNetwork() if losses else None
     rehearsal = Rehearsal(real, floor, plan, telemetry, clock)
     load = machine()
     before = _cpu()
     observed = await CONSUMERS[through](
-        Stage(rehearsal, voice, telemetry, clock, thumbs=clicks is not None, sound=sound)
+        Stage(rehearsal, voice, telemetry, clock, thumbs=clicks is not None, sound=sound, network=network)
     )
     heard = np.concatenate(rehearsal.heard)
     outcome = Outcome(
@@ -86,6 +93,11 @@ async def measure(
     measured, series = figures(outcome, through.value)
     if clicks is not None:
         measured["acoustic_ms"] = mouth.acoustic(real, observed, heard, voice, clicks)
+    if network is not None:
+        first = observed.witness.times[0]
+        measured["losses_ms"] = bad_network.recovery(
+            network.ends(observed.witness.times[-1]), series.at + first, series.delay, observed.witness
+        )
     about = {
         "machine": load,
         "size": f"{real.width}x{real.height}",

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from realtime.bench import frame_number
 from realtime.bench.inside import Observed, Stage
-from realtime.bench.over_webrtc import GRACE_S, session
+from realtime.bench.over_webrtc import GRACE_S, answer, session
 from realtime.bench.witness import THUMB, Recording, Witness
 from realtime.clock import Clock
 from realtime.errors import InputError
@@ -141,7 +141,7 @@ class _Visit:
             if "failed" in said:
                 raise InputError(f"The page could not do its part in Chromium: {said['failed']}.")
             if "offer" in said:
-                await socket.send_json({"answer": await self._speaker.speak(said["offer"])})
+                await socket.send_json({"answer": await answer(self._stage, self._speaker, said["offer"])})
             if "hold_ms" in said:
                 self._speaker.peer.hold_pictures(said["hold_ms"])
             if "done" in said:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime import loop
+from realtime.bench.bad_network import BadNetwork
 from realtime.bench.capture import PacedCapture
 from realtime.bench.rehearsal import PhasedTelemetry, Rehearsal
 from realtime.bench.witness import Recording, Witness
@@ -38,6 +39,8 @@ class Stage:
     """Whether the consumer keeps small pictures."""
     sound: bool
     """Whether a consumer elsewhere gets the voice back, matched to the picture."""
+    network: BadNetwork | None = None
+    """What a consumer elsewhere is behind, if that is to be bad at times."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,13 +9,14 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from realtime.bench.bad_network import Kind
 from realtime.bench.inside import Observed, Stage
 from realtime.bench.witness import Recording, Witness
 from realtime.errors import InputError
@@ -39,6 +40,23 @@ async def session(stage: Stage) -> AsyncIterator[Session]:
         await speaker.close()
 
 
+async def answer(stage: Stage, speaker: Session, offer: str) -> str:
+    """Let the session answer, over the stage's network."""
+    described = await speaker.speak(offer)
+    network, clock = stage.network, stage.clock
+    if network is not None:
+
+        def pass_on(is_video: bool | None, incoming: bool, then: Callable[[], object]) -> None:
+            kind = Kind.OTHER if is_video is None else Kind.VIDEO if is_video else Kind.VOICE
+            now = clock.now()
+            arrival = network.fate(kind, incoming, now)
+            if arrival is not None:
+                asyncio.get_running_loop().call_later(arrival - now, then)
+
+        speaker.peer.disturb(pass_on)
+    return described
+
+
 async def webrtc(stage: Stage) -> Observed:
     """Look with an aiortc client in another process, which takes each picture with its last packet."""
     with TemporaryDirectory() as folder:
@@ -50,7 +68,7 @@ async def webrtc(stage: Stage) -> Observed:
         viewer = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
         try:
             async with session(stage) as speaker:
-                await _introduce(viewer, speaker)
+                await _introduce(viewer, stage, speaker)
                 code = await asyncio.wait_for(viewer.wait(), len(stage.voice) / SAMPLE_RATE + GRACE_S)
         finally:
             if viewer.returncode is None:
@@ -64,12 +82,12 @@ async def webrtc(stage: Stage) -> Observed:
             return Observed(Witness.from_arrays(seen), Recording(stage.voice, float(seen["origin"])), returned)
 
 
-async def _introduce(viewer: Process, speaker: Session) -> None:
+async def _introduce(viewer: Process, stage: Stage, speaker: Session) -> None:
     assert viewer.stdin is not None
     assert viewer.stdout is not None
     offer = await viewer.stdout.readline()
     if not offer:
         raise InputError("The viewer ended before it began; what it said of it stands above.")
-    answer = await speaker.speak(json.loads(offer))
-    viewer.stdin.write(json.dumps(answer).encode() + b"\n")
+    described = await answer(stage, speaker, json.loads(offer))
+    viewer.stdin.write(json.dumps(described).encode() + b"\n")
     await viewer.stdin.drain()

@@ -45,6 +45,11 @@ class Plan:
         scale = min(Fraction(1), seconds / 30)
         return cls(fps, 20 * scale, 10 * scale, 4 * scale)
 
+    @classmethod
+    def without_turns(cls, seconds: Fraction, fps: Fraction) -> Plan:
+        """The real animator draws all of `seconds`."""
+        return cls(fps, seconds + 1, Fraction(0), min(Fraction(4), seconds / 10))
+
     def stand_in(self, number: int) -> bool:
         """Whether the stand-in draws frame `number`."""
         return self._within(number) >= self.real_s

@@ -24,6 +24,13 @@ ACOUSTIC = {
     "delay": "vowel to open mouth",
     "mouth_after_sound_in_media_time": "mouth after vowel, in media time",
 }
+LOSSES = {
+    "normal": "delay, before the network is bad (median)",
+    "in_spells_p95": "delay while it is (95 %)",
+    "recovery_p50": "until the delay is normal again (median)",
+    "recovery_max": "until the delay is normal again (longest)",
+    "longest_freeze": "longest time without a new picture",
+}
 FIGURES = {"missed": "share of frames missed", "drift_ms_per_h": "drift (ms/h)", "cpu_cores": "processor cores used"}
 
 
@@ -40,6 +47,9 @@ def table(result: Mapping[str, Any]) -> Table:
     if "acoustic_ms" in result:
         for key, name in ACOUSTIC.items():
             grid.add_row(name, *[f"{result['acoustic_ms'][key][percentile]:.1f}" for percentile in PERCENTILES])
+    for key, name in LOSSES.items():
+        if "losses_ms" in result:
+            grid.add_row(name, f"{result['losses_ms'][key]:.0f}", "", "")
     grid.add_section()
     for name, stage in result["stages_ms"].items():
         grid.add_row(f"  {name}", *[f"{stage[percentile]:.1f}" for percentile in PERCENTILES])

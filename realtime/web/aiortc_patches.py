@@ -11,7 +11,10 @@ Written for the version below, which `install` checks: another one is refused, n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from struct import pack
 
 import aiortc
@@ -99,6 +102,11 @@ def codec_of(transceiver: RTCRtpTransceiver) -> str | None:
     return codecs_agreed[0].mimeType.partition("/")[2] if codecs_agreed else None
 
 
+def payload_types(transceiver: RTCRtpTransceiver) -> frozenset[int]:
+    """Those that were agreed on."""
+    return frozenset(codec.payloadType for codec in transceiver._codecs if codec.payloadType is not None)
+
+
 def tell(transceiver: RTCRtpTransceiver, ask_for_key: Callable[[], None], set_rate: Callable[[int], None]) -> None:
     """Tell what the viewer of a track of packets asks for. To be called when the codec is known, before any is sent.
 
@@ -131,6 +139,57 @@ class _Packer:
 def set_playout_delay(sender: RTCRtpSender, milliseconds: int) -> None:
     """Say how long the viewer's browser is to hold each picture back, from the next one on; a multiple of 10."""
     sender._RTCRtpSender__rtp_header_extensions_map.delay_ms = milliseconds  # type: ignore[attr-defined]
+
+
+def disturb(transceiver: RTCRtpTransceiver, pass_on: Callable[[int | None, bool, Callable[[], object]], None]) -> None:
+    """Put something between a connection and the network, for benchmarks.
+
+    Args:
+        transceiver: any of the connection's; negotiated.
+        pass_on: called for each packet with its RTP payload type (None if it is not RTP), whether it comes in, and what
+            passes it on, now or later.
+    """
+    transport = transceiver.sender.transport.transport
+    receive, send = transport._recv, transport._send
+    arrived: asyncio.Queue[bytes | ConnectionError] = asyncio.Queue()
+    tasks: set[asyncio.Task[None]] = set()
+    forwarding = False
+
+    def start(work: Coroutine[None, None, None]) -> None:
+        tasks.add(task := asyncio.create_task(work))
+        task.add_done_callback(tasks.discard)
+
+    async def forward() -> None:
+        try:
+            while True:
+                data = await receive()
+                pass_on(_payload_type(data), True, partial(arrived.put_nowait, data))
+        except ConnectionError as error:
+            arrived.put_nowait(error)
+
+    async def receive_disturbed() -> bytes:
+        nonlocal forwarding
+        if not forwarding:
+            forwarding = True
+            start(forward())
+        data = await arrived.get()
+        if isinstance(data, ConnectionError):
+            raise data
+        return data
+
+    async def send_quietly(data: bytes) -> None:
+        with suppress(ConnectionError):  # it has ended meanwhile
+            await send(data)
+
+    async def send_disturbed(data: bytes) -> None:
+        pass_on(_payload_type(data), False, lambda: start(send_quietly(data)))
+
+    transport._recv, transport._send = receive_disturbed, send_disturbed
+
+
+def _payload_type(packet: bytes) -> int | None:
+    """By RFC 7983 and RFC 5761."""
+    return packet[1] & 127 if 128 <= packet[0] < 192 and not 192 <= packet[1] < 224 else None
 
 
 _Map = rtp.HeaderExtensionsMap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
@@ -95,6 +96,20 @@ class Peer:
     def sound_lag_ms(self) -> float:
         """How long after its picture sound is sent."""
         return round(1000 * self._viewer.audio.lag, 1)
+
+    def disturb(self, pass_on: Callable[[bool | None, bool, Callable[[], object]], None]) -> None:
+        """Put something between this negotiated connection and the network, for benchmarks.
+
+        Args:
+            pass_on: called for each packet with whether it is video (None if neither that nor voice), whether it comes
+                in, and what passes it on, now or later.
+        """
+        video = aiortc_patches.payload_types(self._transceiver)
+
+        def sort(payload_type: int | None, incoming: bool, then: Callable[[], object]) -> None:
+            pass_on(None if payload_type is None else payload_type in video, incoming, then)
+
+        aiortc_patches.disturb(self._transceiver, sort)
 
     async def connect(self) -> None:
         """Wait for the connection.

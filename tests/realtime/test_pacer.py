@@ -75,6 +75,21 @@ def test_a_stream_that_moved_is_followed_after_a_while():
     assert shown[-1] == 499
 
 
+def test_after_a_bad_spell_the_delay_is_normal_within_a_second():
+    late = np.random.default_rng(0).uniform(0, 0.06, 3000)
+    spell = np.arange(3000) % 375 >= 250  # five seconds of fifteen
+    ready = np.arange(3000) / 25 + late * spell
+    waited = np.array(
+        [
+            decision.due - number / 25 if isinstance(decision, Show) else np.nan
+            for number, decision in enumerate(play(ready))
+        ]
+    )
+    assert np.nanpercentile(waited[spell], 75) > 0.04
+    second_after = np.arange(3000) % 375 == 25
+    assert waited[second_after & (np.arange(3000) > 375)].max() < 0.01 + GUARD
+
+
 @pytest.mark.parametrize("drift", [-2e-4, 2e-4], ids=["fast sound card", "slow sound card"])
 def test_drift_is_followed_for_hours(drift):
     ready = np.arange(4 * 3600 * 25) / 25 * (1 + drift) + 0.05

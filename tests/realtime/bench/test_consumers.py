@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from fakes import LoudnessAnimator, voice
 
+from realtime.bench import bad_network
 from realtime.bench.benchmark import measure
 from realtime.bench.chromium import NAMES
 from realtime.bench.rehearsal import PhasedTelemetry
@@ -17,12 +18,12 @@ from realtime.errors import InputError
 SECONDS = 3
 
 
-def figures(through):
+def figures(through, losses=False):
     clock = MonotonicClock()
     telemetry = PhasedTelemetry(clock)
     real, floor = (LoudnessAnimator(Fraction(25), 0, (256, 256)) for _ in range(2))
     sound = voice(SECONDS) + voice(SECONDS, seed=3) / 4
-    return asyncio.run(measure(real, floor, telemetry, sound, through, clock))[0]
+    return asyncio.run(measure(real, floor, telemetry, sound, through, clock, losses=losses))[0]
 
 
 def test_the_camera_sees_nearly_every_frame():
@@ -39,6 +40,14 @@ def test_an_aiortc_viewer_reads_the_numbers_and_hears_the_voice():
     assert found["frames"]["seen"] > 0.7 * SECONDS * 25
     assert found["delay_ms"]["p50"] > 58
     assert found["offset_ms"]
+
+
+def test_a_network_that_is_bad_at_times(monkeypatch):
+    for name, seconds in {"GOOD_S": 1.0, "BAD_S": 0.5, "MARGIN_S": 0.5, "JITTER_S": 0.1}.items():
+        monkeypatch.setattr(bad_network, name, seconds)
+    found = figures(Through.WEBRTC, losses=True)["losses_ms"]
+    assert found["spells"] >= 1
+    assert 50 < found["normal"] < found["in_spells_p95"]
 
 
 @pytest.mark.skipif(not any(shutil.which(name) for name in NAMES), reason="Chromium is not installed")
