@@ -37,8 +37,10 @@ def check(device: str | None) -> None:
     Raises:
         DeviceError: there is none.
     """
-    if sys.platform == "linux" and not (Path(device).exists() if device else cameras()):
-        raise DeviceError(f"There is no virtual camera{f' {device}' if device else ''}: {_advice()}.")
+    there = Path(device).exists() if device else bool(cameras())
+    if sys.platform == "linux" and not there:
+        choice = f"choose among {', '.join(cameras())}" if cameras() else ADVICE["linux"]
+        raise DeviceError(f"There is no virtual camera{f' {device}' if device else ''}: {choice}.")
 
 
 def _advice() -> str:

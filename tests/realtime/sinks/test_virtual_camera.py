@@ -117,7 +117,7 @@ async def test_no_camera_is_one_sentence_with_advice(backend, reason, monkeypatc
     [
         (None, [], r"There is no virtual camera: load one with: sudo modprobe v4l2loopback .*\.$"),
         ("/dev/video7", [], r"There is no virtual camera /dev/video7: load one with: sudo modprobe"),
-        ("/dev/video7", ["/dev/video0 (Marotte)"], r"no virtual camera /dev/video7: there is /dev/video0 \(Marotte\)"),
+        ("/dev/video7", ["/dev/video0 (Marotte)"], r"camera /dev/video7: choose among /dev/video0 \(Marotte\)"),
     ],
 )
 def test_a_missing_camera_is_told_before_a_puppet_is_loaded(monkeypatch, device, present, sentence):
