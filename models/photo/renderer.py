@@ -15,7 +15,7 @@ from models.face_model import FaceModel
 from models.photo.texture import TEXELS, Texture
 from models.renderer import blend, to_bytes
 
-DARKEST = 0.55
+DARKEST = 0.6
 """Share of the light that the inside of the mouth gets beside the lips."""
 PASCAL = (1, 4, 6, 4, 1)
 
@@ -68,8 +68,8 @@ class PhotoRenderer(nn.Module):
         return functional.conv2d(code, self.kernel, padding=2).clamp(-0.5, 0.5)
 
     def softened(self, drawn: Float[Tensor, "B 3 H W"], hollow: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 3 H W"]:
-        """The lips' inner edge without its stairs."""
+        """The inside of the mouth, and the lips' edge around it, without stairs: no camera sees it as sharp as skin."""
         edge = functional.conv2d(hollow, self.soft, padding=1)
         kernel = self.soft.expand(3, 1, 3, 3)
         smooth = functional.conv2d(drawn, kernel, padding=1, groups=3)
-        return drawn + 4 * edge * (1 - edge) * (smooth - drawn)
+        return drawn + torch.maximum(hollow, 4 * edge * (1 - edge)) * (smooth - drawn)

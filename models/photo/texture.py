@@ -22,9 +22,9 @@ FAR_CM = 1000.0
 TOOTH_WIDTHS_CM = (0.85, 0.65, 0.75, 0.7, 0.7)
 """From the middle to the side, upper row; the lower one is a third narrower in front."""
 LOWER = 0.72
-TOOTH_COLOUR, GUM_COLOUR = (1.14, 1.04, 0.92), (0.72, 0.38, 0.36)
+TOOTH_COLOUR, GUM_COLOUR = (1.10, 1.04, 1.01), (0.72, 0.38, 0.36)
 """Against the skin's brightness."""
-CAVITY_COLOUR, TONGUE_COLOUR = (0.18, 0.06, 0.06), (0.66, 0.30, 0.28)
+CAVITY_COLOUR, TONGUE_COLOUR = (0.34, 0.17, 0.16), (0.74, 0.42, 0.40)
 
 Texture = Float32[NDArray[np.float32], "256 256 3"]
 """0..255; rows go up."""
@@ -84,8 +84,8 @@ def teeth_texture(mesh: FaceModel, skin: Texture) -> Texture:
     which = np.minimum(np.searchsorted(ends, along), len(ends) - 1)
     width = np.array(TOOTH_WIDTHS_CM)[which]
     off = np.abs(along - (ends[which] - width / 2)) / (width / 2)  # 0 in a tooth's middle, 1 between two
-    gap = np.clip((off - 0.8) / 0.2, 0, 1) ** 2 * (0.52 - 0.3 * root)
-    rounded = 0.55 * np.clip(1 - root / (0.04 + 0.12 * off**4), 0, 1)
+    gap = np.clip((off - 0.8) / 0.2, 0, 1) ** 2 * (0.36 - 0.24 * root)
+    rounded = 0.35 * np.clip(1 - root / (0.04 + 0.12 * off**4), 0, 1)
     light = (1 - gap) * (1 - rounded) * (1 - 0.5 * np.clip(across / HALF_ARCH_CM, 0, 1) ** 2)
     gum = np.clip((root - 0.82 + 0.1 * off**2) / 0.06, 0, 1)[..., None]
     colour = (1 - gum) * TOOTH_COLOUR * light[..., None] + gum * GUM_COLOUR
