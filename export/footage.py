@@ -5,15 +5,15 @@ A thread decodes ahead of what is shown and copies into slots, which keep their 
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import fields
-from threading import Condition
+from threading import Condition, Thread
 
 import torch
 
 from export.clip import Clip, box
 from models.background import Background, bounce
+from models.errors import PuppetError
 from models.puppet import Puppet
 
 BYTES = 1 << 30
@@ -51,14 +51,13 @@ class Footage:
         """The frame in each slot; -1 while it is being written."""
         self._shown = 0
         self._changed = Condition()
-        self._closed = False
-        self._pool = ThreadPoolExecutor(1, "footage")
-        self._filling: Future[None] | None = None
+        self._closed = self._ended = False
+        self._failure = PuppetError(f"{puppet.folder / 'background.mp4'} cannot be decoded: see above.")
+        self._thread = Thread(target=self._fill, name="footage", daemon=True)
 
     def start(self) -> None:
         """Begin to decode. Not while a CUDA graph is being recorded: other threads must not touch the device then."""
-        self._filling = self._pool.submit(self._fill)
-        self._filling.add_done_callback(lambda ended: self._wake())
+        self._thread.start()
 
     def slot(self, number: int) -> int:
         """Where frame `number` is, played forward and back; it stays there until the next call.
@@ -69,20 +68,17 @@ class Footage:
         with self._changed:
             self._shown = number
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._ready(number) or (self._filling and self._filling.done()))
-        if not self._ready(number) and self._filling:
-            self._filling.result()  # raises what ended it
+            self._changed.wait_for(lambda: self._ready(number) or self._ended)
+            if not self._ready(number):
+                raise self._failure
         return self._slot(number)
 
     def close(self) -> None:
         """Stop decoding."""
-        self._closed = True
-        self._wake()
-        self._pool.shutdown()
-
-    def _wake(self) -> None:
         with self._changed:
+            self._closed = True
             self._changed.notify_all()
+        self._thread.join()
 
     def _slot(self, number: int) -> int:
         return bounce(number, self._frames) if self._all else number % len(self._held)
@@ -95,14 +91,21 @@ class Footage:
         return next((n for n in range(self._shown, self._shown + AHEAD) if not self._ready(n)), None)
 
     def _fill(self) -> None:
-        """In the pool's thread: one frame after the other."""
-        with closing(self._background()) as background:
-            while (number := self._wanted()) is not None:
-                slot = self._slot(number)
-                self._write(slot, self._decoded(background, number))
-                with self._changed:
-                    self._held[slot] = bounce(number, self._frames)
-                    self._changed.notify_all()
+        """The thread: one frame after the other."""
+        try:
+            with closing(self._background()) as background:
+                while (number := self._wanted()) is not None:
+                    slot = self._slot(number)
+                    self._write(slot, self._decoded(background, number))
+                    with self._changed:
+                        self._held[slot] = bounce(number, self._frames)
+                        self._changed.notify_all()
+        except PuppetError as failure:
+            self._failure = failure
+        finally:  # nobody is to wait for a thread that has ended
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
     def _wanted(self) -> int | None:
         """Wait for a frame to be wanted and clear its slot; None at the end."""

@@ -1,5 +1,7 @@
 """What a GPU draws is what the processor draws; here the same steps, one by one."""
 
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 
@@ -88,6 +90,24 @@ def test_a_background_that_ends_early_is_said(puppet, tmp_path):
         with pytest.raises(PuppetError, match=r"background\.mp4 ends before frame"):
             for number in range(0, 750, AHEAD):
                 slots.slot(number)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_thread_that_failed(puppet, monkeypatch):
+    with closing(Footage(puppet, CPU, LITTLE)) as slots:
+        monkeypatch.setattr(slots, "_write", lambda slot, row: 1 / 0)
+        slots.start()
+        with pytest.raises(PuppetError, match=r"background\.mp4 cannot be decoded"):
+            slots.slot(3)
+
+
+def test_a_portrait_that_was_not_closed_does_not_keep_the_program():
+    script = """
+from export.portrait_graph import PortraitGraph
+from models.puppet import Puppet
+graph = PortraitGraph(Puppet.bundled(), "fp32", "cpu")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_without_a_gpu_the_sentence_says_so(puppet, tmp_path, monkeypatch):
