@@ -61,7 +61,7 @@ class Drawing:
         self._share = None if "face" in share.inputs else built(_beginning_with_the_clip(share), fused)
         """How much is to be taken of what is drawn, where that depends on the clip alone."""
         drawn = ["rgb", "alpha"] if self._share is None else ["rgb"]
-        self._draw = built(_beginning_with_the_clip(module(onnx, recipe, drawn)), fused)
+        self._draw = built(_beginning_with_the_clip(module(onnx, recipe, drawn).join()), fused)
 
     def __call__(
         self, expression: Float[Tensor, "B K"], at: Int64[Tensor, " B"]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 import torch
@@ -25,7 +26,6 @@ from export.clip import Clip
 from export.compiled import built
 from export.drawing import Drawing
 from export.engine import Device, EngineError, Precision, Recipe
-from export.onnx_module import OnnxModule
 from export.replay import Replay
 from export.torch_engine import module
 from models.puppet import Puppet
@@ -77,9 +77,12 @@ class FrameGraph:
         self._offset = torch.tensor(puppet.voice.offset, device=device)
         threads = torch.get_num_threads()
         self._voice = module(puppet.folder / "expression.onnx", Recipe("torch", "fp32", device, threads))
-        self._state = self._silence(self._voice)
-        self._rows = torch.zeros(batch, self._back + 1, len(self._gain), device=device)
-        self._dial = torch.full((batch,), DIAL.index(look_ahead_ms), dtype=torch.int64, device=device)
+        shapes = {name: shape for name, shape in self._voice.shapes.items() if name.startswith("state.")}
+        self._shapes = {name: tuple(size or 1 for size in shape) for name, shape in shapes.items()}
+        self._shapes["rows"] = self._back + 1, len(self._gain)
+        # All that is remembered in one tensor, since what is written at once takes one launch.
+        self._memory = torch.zeros(batch, sum(map(prod, self._shapes.values())), device=device)
+        self._dial = torch.tensor(DIAL.index(look_ahead_ms), device=device)
 
         pinned = self._device.type == "cuda"
         self._given = torch.zeros(batch, self.samples + 1, pin_memory=pinned)
@@ -91,8 +94,7 @@ class FrameGraph:
 
     def reset(self) -> None:
         """All sessions have heard nothing."""
-        for tensor in (*self._state.values(), self._rows):
-            tensor.zero_()
+        self._memory.zero_()
 
     def hear(self, samples: Float32[NDArray[np.float32], "B samples"]) -> None:
         """Take in sound before the first frame: the look-ahead, in whole frames; what is drawn meanwhile is dropped."""
@@ -116,23 +118,17 @@ class FrameGraph:
     def _frame(self) -> Tensor:
         """Everything from one copy to the other."""
         self._input.copy_(self._given, non_blocking=True)
-        shown, at = self._hear(self._input, self._rows, *self._state.values())
+        shown, at = self._hear(self._input, self._memory)
         return self._drawing(shown, at)
 
-    def _hearing(self, given: Tensor, rows: Tensor, *state: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples and numbers of frames [B, n + 1] -> expressions [B, K] and the numbers; states change in place."""
-        named = dict(zip(self._state, state, strict=True)) | {"samples": given[:, None, :-1], "look_ahead": self._dial}
-        found = torch.vmap(self._voice)(*(named[name] for name in self._voice.inputs))
-        outputs = dict(zip(self._voice.outputs, found, strict=True))
-        heard = torch.cat([rows, outputs["expression"]], 1)[:, -self._back - 1 :]
-        for name, kept in zip(self._state, state, strict=True):
-            kept.copy_(outputs[f"next_{name}"])
-        rows.copy_(heard)
-        return heard[:, 0] @ self._gain + self._offset, given[:, -1].long()
-
-    def _silence(self, voice: OnnxModule) -> dict[str, Tensor]:
-        shapes = {name: shape for name, shape in voice.shapes.items() if name.startswith("state.")}
-        return {
-            name: torch.zeros(self.batch, *(size or 1 for size in shape), device=self._device)
-            for name, shape in shapes.items()
-        }
+    def _hearing(self, given: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Samples and numbers of frames [B, n + 1] -> expressions [B, K] and the numbers; the memory changes."""
+        parts = torch.split(memory, [prod(shape) for shape in self._shapes.values()], 1)
+        state = {name: part.reshape(-1, *self._shapes[name]) for name, part in zip(self._shapes, parts, strict=True)}
+        named = state | {"samples": given[:, None, :-1], "look_ahead": self._dial}
+        each = tuple(None if name == "look_ahead" else 0 for name in self._voice.inputs)
+        found = torch.vmap(self._voice, each)(*(named[name] for name in self._voice.inputs))
+        after = dict(zip(self._voice.outputs, found, strict=True))
+        after["next_rows"] = torch.cat([state["rows"], after["expression"]], 1)[:, -self._back - 1 :]
+        memory.copy_(torch.cat([after[f"next_{name}"].flatten(1) for name in self._shapes], 1))
+        return after["next_rows"][:, 0] @ self._gain + self._offset, given[:, -1].long()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from export.convolution import convolve, joined, unshuffled
 from models.errors import InputError
 
 Value = Any  # Tensor, or an ndarray for what decides shapes, or None for an input left out
@@ -60,6 +61,18 @@ class OnnxModule(nn.Module):
                 self._weights[weight.name] = f"weight{len(self._weights)}"  # names of buffers hold no dots
                 self.register_buffer(self._weights[weight.name], torch.tensor(array).to(dtype))
         self._nodes = [(node.op_type, list(node.input), list(node.output), _attributes(node)) for node in nodes]
+
+    def join(self) -> OnnxModule:
+        """Have convolutions done together with what follows them; only plain torch and torch.compile can do that."""
+        weights = {name: getattr(self, buffer) for name, buffer in self._weights.items()}
+        nodes = unshuffled(self._nodes, self.outputs, weights)
+        for name in weights.keys() - self._weights.keys():
+            self._weights[name] = f"weight{len(self._weights)}"
+            weight = weights[name]
+            layout = torch.channels_last if weight.dim() == 4 else torch.preserve_format
+            self.register_buffer(self._weights[name], weight.clone(memory_format=layout))
+        self._nodes = joined(nodes, self.outputs)
+        return self
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Run once. Floating inputs are brought to the module's dtype and outputs back to float32."""
@@ -227,6 +240,9 @@ _SHAPED = {"Reshape", "Slice", "Gather", "Resize", "Unsqueeze", "Squeeze", "Expa
 """Whose numbers must stay numbers."""
 
 _OPERATORS: Mapping[str, Callable[..., Value]] = {
+    "ConvRelu": lambda x, weight, bias, added=None, *, strides, pads, **_: convolve(
+        x, weight, bias, added, strides, pads[:2]
+    ),
     "Conv": _convolve, "ConvTranspose": _deconvolve, "BatchNormalization": _normalise,
     "AveragePool": _average, "MaxPool": _highest, "Resize": _resize,
     "DepthToSpace": lambda x, blocksize, mode: functional.pixel_shuffle(x, blocksize),

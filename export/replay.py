@@ -27,7 +27,7 @@ class Replay:
 
     def eager(self) -> None:
         """The step without a graph; on a GPU, nobody waits for it."""
-        with torch.no_grad(), torch.backends.cudnn.flags(benchmark=True):  # tries kernels, takes the fastest
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=True):  # takes the fastest kernels
             self._given = self._step()
 
     def _record(self) -> Callable[[], None]:
