@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Float64
 from numpy.typing import NDArray
 
 from models.expression_net import ExpressionNet
-from models.training.expression_pieces import Stream
+from models.training.folds import Spoken
 from models.training.linear_path import DELAYS, shifted
 
 SHUT_SHARE = 0.15
@@ -49,21 +49,21 @@ def log_odds(
     return found[:-1] / spread
 
 
-def sharpen_closures(net: ExpressionNet, spoken: Sequence[Stream], weights: Sequence[float], sharpness: float) -> None:
+def sharpen_closures(net: ExpressionNet, spoken: Sequence[Spoken], sharpness: float) -> None:
     """Mix the log odds of closed lips into the head, in place; the spread of the opening stays.
 
     Args:
         net: trained and folded.
         spoken: recordings of people.
-        weights: of the recordings.
         sharpness: spread of the log odds as a share of that of the predicted opening.
     """
     gap = net.gap.double().numpy()
-    heard = [_hear(net, stream) for stream in spoken]
-    opening = [stream.target @ gap for stream in spoken]
-    shut = [o <= np.quantile(o[stream.counts], SHUT_SHARE) for o, stream in zip(opening, spoken, strict=True)]
+    heard = [_hear(net, clip) for clip in spoken]
+    weights = [clip.weight for clip in spoken]
+    opening = [clip.target @ gap for clip in spoken]
+    shut = [o <= np.quantile(o[clip.counts], SHUT_SHARE) for o, clip in zip(opening, spoken, strict=True)]
     for d, delay in enumerate(DELAYS):
-        known = [shifted(stream.counts, delay) & (np.arange(len(stream.counts) - 1) >= delay) for stream in spoken]
+        known = [shifted(clip.counts, delay) & (np.arange(len(clip.counts) - 1) >= delay) for clip in spoken]
         rows = [trunk[k] for (trunk, _), k in zip(heard, known, strict=True)]
         odds = log_odds(rows, [shifted(s, delay)[k] for s, k in zip(shut, known, strict=True)], weights)
         said = np.concatenate([components[d].T[k] @ gap for (_, components), k in zip(heard, known, strict=True)])
@@ -79,9 +79,9 @@ def sharpen_closures(net: ExpressionNet, spoken: Sequence[Stream], weights: Sequ
             net.linear.taps.weight[part] = torch.einsum("ij,jck->ick", along, net.linear.taps.weight[part])
 
 
-def _hear(net: ExpressionNet, stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _hear(net: ExpressionNet, clip: Spoken) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     with torch.inference_mode():
-        features = net.encoder.features(torch.from_numpy(stream.decibels)[None])
+        features = torch.from_numpy(clip.features)[None]
         trunk, _ = net.trunk(features, net.trunk.initial_state(1))
         components, _, _ = net.components(features, net.initial_state())
     return trunk[0].T.numpy(), components[0].numpy()

@@ -1,40 +1,12 @@
-"""Sounds made worse, and sounds in which nobody speaks; all synthetic, from a generator of random numbers."""
+"""Sounds in which nobody speaks; all synthetic, from a generator of random numbers."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from models.audio_encoder import HOP, SAMPLE_RATE
-from models.training.expression_data import Signal
-
-IDLE = {"noise": 0.25, "knocks": 0.25, "both": 0.15, "music": 0.25, "rustle": 0.05, "nothing": 0.05}
-"""What is heard when nobody speaks, and how often."""
-MUSIC_SHARE = 0.3
-"""Of the noises behind voices."""
-
-
-def with_noise(sound: Signal, rng: np.random.Generator, decibels_below: float) -> Signal:
-    """Add coloured noise or music so much quieter than the sound's loud parts."""
-    noise = music(len(sound), rng) if rng.random() < MUSIC_SHARE else coloured_noise(len(sound), rng)
-    loud = np.sqrt((sound.astype(np.float64) ** 2).mean() + 1e-12)
-    return (sound + noise * (loud * 10 ** (-decibels_below / 20))).astype(np.float32)
-
-
-def in_room(sound: Signal, rng: np.random.Generator) -> Signal:
-    """Reverberation as decaying noise (Polack's model; 0.15 to 0.6 s to -60 dB), through a dull or thin line."""
-    seconds = rng.uniform(0.15, 0.6)
-    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / seconds) * rng.uniform(0.02, 0.08)
-    tail[0] = 1.0
-    size = len(sound) + len(tail)
-    response = np.fft.rfft(tail, size)
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    low, high = rng.uniform(60, 300), rng.uniform(3000, 8000)
-    line = 1 / (1 + (low / np.maximum(hertz, 1)) ** 4) / (1 + (hertz / high) ** 8)
-    wet = np.fft.irfft(np.fft.rfft(sound, size) * response * line, size)[: len(sound)]
-    return wet.astype(np.float32)
 
 
 def coloured_noise(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64], " count"]:
@@ -99,29 +71,51 @@ def knocks(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64],
     return out
 
 
-def idle_sound(
-    speech: Signal, rng: np.random.Generator, seconds: float = 6.0
-) -> tuple[Float32[NDArray[np.float32], " longer"], int]:
-    """A stream in which nobody speaks at the end: sometimes speech before, then noise, knocks or nothing.
+def chirps(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64], " count"]:
+    """Animals, squeaks, rings, sirens: harmonic tones that glide, one after another, without a mouth's formants."""
+    out = np.zeros(count)
+    lowest, wide = rng.uniform(150, 2500), rng.uniform(0.02, 0.8)
+    fall, length = rng.uniform(0.0, 2.0), rng.uniform(0.04, 0.7)
+    start = 0
+    while start < count:
+        size = min(int(length * rng.uniform(0.6, 1.5) * SAMPLE_RATE) + 1, count - start)
+        along = np.linspace(0, 1, size)
+        bow = rng.uniform(-wide, wide) * along + rng.uniform(-wide, wide) * np.sin(np.pi * along)
+        pitch = lowest * np.exp(bow + rng.uniform(0, 0.02) * np.sin(rng.uniform(30, 200) * along))
+        phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
+        strength = [k**-fall * rng.uniform(0.3, 1) * (pitch.max() * k < SAMPLE_RATE / 2) for k in range(1, 15)]
+        tone = sum(a * np.sin(k * phase) for k, a in enumerate(strength, 1) if a)
+        out[start : start + size] += tone * np.sin(np.pi * along) ** rng.uniform(0.3, 1.5) * rng.uniform(0.3, 1)
+        start += size + int(rng.exponential(rng.choice([0.02, 0.3, 1.0])) * SAMPLE_RATE)
+    return np.asarray(out / (out.std() + 1e-12))
 
-    Returns:
-        The sound and the hop at which the silence starts.
-    """
-    count = int(seconds * SAMPLE_RATE)
-    kind = rng.choice(list(IDLE), p=list(IDLE.values()))
-    noise = np.zeros(count)
-    if kind in ("music", "rustle"):
-        noise += (music if kind == "music" else rustle)(count, rng) * 10 ** (rng.uniform(-60, -20) / 20)
-    if kind in ("noise", "both"):
-        noise += coloured_noise(count, rng) * 10 ** (rng.uniform(-80, -25) / 20)
-    if kind in ("knocks", "both"):
-        noise += knocks(count, rng) * 10 ** (rng.uniform(-60, 0) / 20)
-    before = 0
-    if rng.random() < 0.7:
-        before = int(rng.uniform(0.2, 0.5) * count) // HOP * HOP
-        start = rng.integers(0, max(len(speech) - before, 1))
-        piece = speech[start : start + before]
-        fade = np.minimum(1, np.arange(len(piece))[::-1] / (0.05 * SAMPLE_RATE))
-        noise[: len(piece)] += piece * fade * 10 ** (rng.uniform(-10, 0) / 20)
-        before = len(piece) // HOP
-    return noise.astype(np.float32), before
+
+def taps(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64], " count"]:
+    """Fingers and bumps on the microphone, doors, steps: dull thuds with a click before, singly or in runs."""
+    out = np.zeros(count)
+    length = int(0.25 * SAMPLE_RATE)
+    time = np.arange(length) / SAMPLE_RATE
+    start = int(rng.integers(0, SAMPLE_RATE))
+    while start + length < count:
+        thud = np.sin(2 * np.pi * rng.uniform(40, 250) * time + rng.uniform(0, 6)) * np.exp(
+            -time / rng.uniform(0.01, 0.06)
+        )
+        click = coloured_noise(length, rng) * np.exp(-time / rng.uniform(0.001, 0.02)) * rng.uniform(0, 1)
+        out[start : start + length] += (thud + click) * rng.uniform(0.3, 1)
+        start += int(rng.choice([0.12, 0.3, 0.8, 2.0]) * rng.uniform(0.6, 1.6) * SAMPLE_RATE)
+    return np.asarray(out / (out.std() + 1e-12))
+
+
+def scraping(count: int, rng: np.random.Generator) -> Float64[NDArray[np.float64], " count"]:
+    """Cloth, chairs, sawing, dishes: noise in one or two bands that comes in strokes."""
+    hertz = np.fft.rfftfreq(count, 1 / SAMPLE_RATE)
+    shape = 0.02 + sum(
+        np.exp(-0.5 * (np.log(np.maximum(hertz, 1) / rng.uniform(200, 6000)) / rng.uniform(0.1, 0.8)) ** 2)
+        for _ in range(int(rng.integers(1, 4)))
+    )
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) * shape, count)
+    stroke = np.clip(np.sin(2 * np.pi * rng.uniform(0.3, 6) * np.arange(count) / SAMPLE_RATE + rng.uniform(0, 6)), 0, 1)
+    wander = np.convolve(rng.standard_normal(count // HOP + 200), np.hanning(int(rng.uniform(5, 80))), "same")
+    swell = np.interp(np.arange(count) / HOP, np.arange(len(wander)), wander / wander.std())
+    out = noise * (stroke ** rng.uniform(0.5, 3) + rng.uniform(0, 0.3)) * np.exp(rng.uniform(0, 1.5) * swell)
+    return np.asarray(out / (out.std() + 1e-12))

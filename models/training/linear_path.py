@@ -102,10 +102,17 @@ def hear(net: ExpressionNet, sound: Float32[NDArray[np.float32], " samples"]) ->
     whole = torch.from_numpy(sound[: len(sound) // HOP * HOP])[None]
     with torch.inference_mode():
         features, _ = net.encoder(whole, net.encoder.initial_state())
-        components, gate, _ = net.components(features, net.initial_state())
-        trunk, _ = net.trunk(features, net.trunk.initial_state(1))
+    return hear_features(net, features[0].numpy())
+
+
+def hear_features(net: ExpressionNet, features: Features) -> Heard:
+    """Run the network over the features of a whole sound."""
+    heard = torch.from_numpy(features)[None]
+    with torch.inference_mode():
+        components, gate, _ = net.components(heard, net.initial_state())
+        trunk, _ = net.trunk(heard, net.trunk.initial_state(1))
         odds = net.shut @ trunk * gate[:, :, 0]
-    return Heard(features[0].numpy(), (components * gate)[0].numpy(), gate[0, :, 0].numpy(), odds[0].numpy())
+    return Heard(features, (components * gate)[0].numpy(), gate[0, :, 0].numpy(), odds[0].numpy())
 
 
 def amplify(

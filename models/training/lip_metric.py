@@ -47,6 +47,11 @@ class LipMetric:
         return cls(form("lips") + LOWER_FACE_WEIGHT * form("lower_face"), gap)
 
 
+def lower_lip(face: FaceModel) -> Float64[NDArray[np.float64], " K"]:
+    """Height of the lower lip's inner edge per unit of each coefficient; the upper teeth do not move in the head."""
+    return face.expression[:, dict(face.landmarks.tolist())[LOWER_LIP], 1].astype(np.float64)
+
+
 def transfer(universal: FaceModel, face: FaceModel) -> Float64[NDArray[np.float64], "P K"]:
     """Coefficients of one face model that move the tracker's points as the other's do, lips counting most."""
     if face.expression.shape == universal.expression.shape and np.allclose(face.expression, universal.expression):
