@@ -53,8 +53,8 @@ class Puppeteer:
         own_size = puppet.manifest.width, puppet.manifest.height
         self.width, self.height = size or own_size
         self.fps: Fraction = fps or puppet.fps
-        self.look_ahead = max(0, voice.look_ahead - _shortest_frame(self.fps) + _wait_for_hop(self.fps))
-        """Samples after a frame's end that its step needs."""
+        self.look_ahead = voice.look_ahead - _shortest_frame(self.fps) + _wait_for_hop(self.fps)
+        """Samples after a frame's end that its step needs; below 0, so many before its end are enough."""
         self._puppet = puppet
         self._letterbox = Letterbox(own_size, (self.width, self.height))
         self._voice = voice
@@ -73,7 +73,11 @@ class Puppeteer:
         after = self.hear(samples, state)
         # As in a filmed video, a frame shows the moment at which its time begins.
         moment = self._begin(state.frame) - state.heard_from
-        expression = self._puppet.voice(self._voice.expression_at(moment, after.voice))
+        heard = after.voice.rows is not None
+        universal = (
+            self._voice.expression_at(moment, after.voice) if heard else np.zeros_like(self._puppet.voice.gain[0])
+        )
+        expression = self._puppet.voice(universal)
         behind = int(state.frame * self._puppet.fps / self.fps)
         return self._letterbox(self._portrait(expression, behind)), after
 

@@ -20,13 +20,19 @@ class Drive:
     samples: Samples
     """The samples that the animator has not had yet, up to the look-ahead after the frame's end."""
     sound: AudioChunk
-    """What is heard while the frame is shown."""
+    """What is heard while the frame is shown; or, with a look-ahead below 0, so much before it."""
 
 
 class Chunker:
     """Cuts one stream into frames. How the stream was cut before makes no difference."""
 
     def __init__(self, fps: Fraction, look_ahead: int) -> None:
+        """A stream that begins.
+
+        Args:
+            fps: frames per second.
+            look_ahead: samples after its end that a frame needs; at least minus the shortest frame's length.
+        """
         self.filled = 0
         """Samples of silence put in for sound that was lost before it came here."""
         self._fps = fps
@@ -34,9 +40,11 @@ class Chunker:
         self._generation = 0
         self._frame = 0
         self._origin: int | None = None
-        self._kept: Samples = np.zeros(0, np.float32)  # from the start of frame `_frame`
+        self._late = max(0, -look_ahead)  # samples by which sound comes after its frame
+        self._kept: Samples = np.zeros(0, np.float32)  # from sample `_sounded` on
         self._heard = 0
         self._given = 0
+        self._sounded = 0
 
     def push(self, chunk: AudioChunk) -> list[Drive]:
         """Hear a chunk and return the frames that it completes. The first sample of all is the first of frame 0.
@@ -65,22 +73,21 @@ class Chunker:
     def flush(self) -> list[Drive]:
         """The stream is over: the remaining frames, with silence after its end.
 
-        All in all N samples make ceil(N * fps / 16000) frames.
+        All in all N samples make ceil(N * fps / 16000) frames; with a look-ahead below 0 as many more as it takes to
+        bring out all sound.
         """
-        end = samples_before(frames_for(self._heard, self._fps), self._fps) + self._look_ahead
+        end = samples_before(frames_for(self._heard + self._late, self._fps), self._fps) + self._look_ahead
         return self._hear(np.zeros(max(0, end - self._heard), np.float32)) if self._heard else []
 
     def _hear(self, samples: Samples) -> list[Drive]:
         self._kept = np.concatenate([self._kept, samples])
         self._heard += len(samples)
-        base = samples_before(self._frame, self._fps)
-        start = base
+        base = self._sounded
         drives = []
         while (needed := (end := samples_before(self._frame + 1, self._fps)) + self._look_ahead) <= self._heard:
             new = self._kept[self._given - base : needed - base]
-            drives.append(
-                Drive(self._frame, new, AudioChunk(self._kept[start - base : end - base], start, self._generation))
-            )
-            self._frame, self._given, start = self._frame + 1, needed, end
-        self._kept = self._kept[start - base :].copy()
+            sound = self._kept[self._sounded - base : end - self._late - base]
+            drives.append(Drive(self._frame, new, AudioChunk(sound, self._sounded, self._generation)))
+            self._frame, self._given, self._sounded = self._frame + 1, needed, end - self._late
+        self._kept = self._kept[self._sounded - base :].copy()
         return drives

@@ -141,7 +141,7 @@ class _Stream(Generic[State]):
 
     async def _warm_up(self, worker: ThreadPoolExecutor) -> None:
         """Draw one frame for nobody, so that compiling and first touches do not delay the voice."""
-        silence = np.zeros(samples_before(1, self._spec.fps) + self._animator.look_ahead, np.float32)
+        silence = np.zeros(samples_before(1, self._spec.fps) + max(0, self._animator.look_ahead), np.float32)
         started = self._clock.now()
         state = self._animator.initial_state()
         await asyncio.get_running_loop().run_in_executor(worker, self._animator.step, silence, state)

@@ -52,7 +52,10 @@ class Animator(Protocol[State]):
 
     @property
     def look_ahead(self) -> int:
-        """Samples after a frame's end that must be heard before it can be drawn."""
+        """Samples after a frame's end that must be heard before it can be drawn.
+
+        Below 0, down to a frame's length, the frame is drawn before its end, and its sound comes so much later.
+        """
         ...
 
     def initial_state(self, frame: int = 0) -> State:
@@ -93,6 +96,8 @@ class VideoSink(Protocol):
 
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
         """Take a picture and its sound. Pictures may have been left out before it; their sound comes with it.
+
+        Where a picture is drawn before its end (`Animator.look_ahead`), the sound is that of somewhat earlier.
 
         Where sound is left out, because the source was flushed, there is to be silence.
 

@@ -16,7 +16,8 @@ COEFFICIENTS = 48
 class Clock:
     """A voice network whose coefficients all tell the moment that a row describes, in samples."""
 
-    look_ahead = 80 * SAMPLE_RATE // 1000
+    def __init__(self, look_ahead_ms=80):
+        self.look_ahead = look_ahead_ms * SAMPLE_RATE // 1000
 
     def __call__(self, feed):
         hops = feed["state.hops"] + np.arange(1, 1 + feed["samples"].shape[1] // HOP, dtype=np.float32)
@@ -49,12 +50,14 @@ def samples_before(frame: int, fps: Fraction) -> int:
     return frame * SAMPLE_RATE * fps.denominator // fps.numerator
 
 
-def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet):
+@pytest.mark.parametrize("look_ahead_ms", [0, 40, 80])
+def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet, look_ahead_ms: int):
+    clock = Clock(look_ahead_ms)
     portrait = Asked()
     direct = replace(
         puppet.voice, gain=np.eye(COEFFICIENTS, dtype=np.float32), offset=np.zeros(COEFFICIENTS, np.float32)
     )
-    puppeteer = Puppeteer(replace(puppet, voice=direct), VoiceStream(Clock(), 80), portrait)
+    puppeteer = Puppeteer(replace(puppet, voice=direct), VoiceStream(clock, look_ahead_ms), portrait)
     state, given = puppeteer.initial_state(), 0
     for frame in range(80):
         if frame == 40:  # the stream is flushed: its voice begins anew
@@ -65,14 +68,24 @@ def test_every_frame_shows_the_moment_at_which_it_begins(puppet: Puppet):
     begins = np.array([samples_before(frame, puppeteer.fps) for frame in range(80)])
     np.testing.assert_allclose(portrait.moments[:40], begins[:40], atol=0.01)
     forgotten = begins[40] + puppeteer.look_ahead
-    expected = np.maximum(begins[40:] - forgotten, HOP - Clock.look_ahead)
+    expected = np.maximum(begins[40:] - forgotten, HOP - clock.look_ahead)
     np.testing.assert_allclose(portrait.moments[40:], expected, atol=0.01)
 
 
-def test_what_is_declared_is_little(puppet: Puppet):
-    puppeteer = Puppeteer(puppet, VoiceStream(Clock(), 80), Asked())
+@pytest.mark.parametrize("look_ahead_ms", [0, 40, 80])
+def test_what_is_declared_is_little(puppet: Puppet, look_ahead_ms: int):
+    clock = Clock(look_ahead_ms)
+    puppeteer = Puppeteer(puppet, VoiceStream(clock, look_ahead_ms), Asked())
     frame = SAMPLE_RATE / float(puppeteer.fps)
-    assert Clock.look_ahead - frame <= puppeteer.look_ahead < Clock.look_ahead - frame + HOP + 1
+    assert clock.look_ahead - frame <= puppeteer.look_ahead < clock.look_ahead - frame + HOP + 1
+
+
+def test_before_anything_is_heard_the_face_rests():
+    portrait = Asked()
+    puppeteer = Puppeteer(Puppet.bundled(), VoiceStream(Clock(0), 0), portrait)
+    assert puppeteer.look_ahead == -640
+    puppeteer.step(np.zeros(0, np.float32), puppeteer.initial_state())
+    assert portrait.moments == pytest.approx([Puppet.bundled().voice.offset[0]])
 
 
 @pytest.mark.parametrize("fps", [Fraction(50), Fraction(30), Fraction(15)])
