@@ -84,6 +84,9 @@ class VirtualCamera:
             asked = f"the virtual camera {self._device}" if self._device else "a virtual camera"
             reason = "; ".join(line.rstrip(".") for line in str(error).splitlines())
             raise DeviceError(f"Cannot open {asked} ({reason}): {_advice()}.") from error
+        except DeviceError:
+            self.abort()
+            raise
         self._announce(self._camera.device)
 
     async def show(self, frame: VideoFrame, sound: AudioChunk) -> None:
@@ -106,7 +109,7 @@ class VirtualCamera:
         i420 = self._pyvirtualcam.PixelFormat.I420
         self._camera = self._pyvirtualcam.Camera(width, height, float(fps), fmt=i420, device=self._device)
         if self._camera.backend == "v4l2loopback":
-            self._sender = loopback.Sender(self._camera.device, fps)
+            self._sender = loopback.Sender(self._camera.device, self._size, fps)
 
     def _close(self) -> None:
         self._camera.close()

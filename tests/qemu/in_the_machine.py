@@ -30,8 +30,8 @@ COLOUR_TOLERANCE = 4
 """Grey levels; RGB to 8-bit BT.601 and back loses up to 3."""
 LOOK_S = 6
 """Seconds that a program looks at the camera."""
-PUPPET_PICTURES = 5
-"""That are awaited from the real puppet, which an emulated processor draws slowly."""
+PUPPET_PICTURES, PUPPET_S = 5, 300
+"""That are awaited from the real puppet, and how long: an emulated processor compiles and draws slowly."""
 
 
 @dataclass
@@ -78,9 +78,10 @@ class Trial:
         yield self._two_readers()
         yield self._second_sender()
         yield self._held_open()
-        yield self._puppet()
         load("card_label=Marotte")
         yield self._reader_first()
+        load("exclusive_caps=1", "card_label=Marotte")
+        yield self._puppet()
 
     def _refused(self, name: str, expected: str, *options: str) -> Case:
         done = serve("camera", "--voice", str(self._voice), *options)
@@ -154,11 +155,15 @@ class Trial:
         with self._sending():
             camera = cv2.VideoCapture(DEVICE, cv2.CAP_V4L2)
             before = camera.read()[0]
+        smaller = [word.replace(self._size, "160x96") for word in self._sender]
+        refused = subprocess.run([*smaller, os.devnull], capture_output=True, text=True)
+        sentence = refused.stderr.splitlines()[-1]
         with self._sending():
             after = [camera.read()[0] for _ in range(5)]
             camera.release()
-        seen = f"{sum(after)} of 5 pictures of the new one" if before else "no picture of the first"
-        return Case("another sender while OpenCV looks", before and all(after), seen)
+        passed = before and all(after) and f"choose --size {self._size}" in sentence
+        seen = f"{sum(after)} of 5 pictures of the new one; one of another size hears: «{sentence}»"
+        return Case("another sender while OpenCV looks", passed, seen)
 
     def _puppet(self) -> Case:
         """`serve.py camera` itself, with the bundled puppet and its networks."""
@@ -167,7 +172,11 @@ class Trial:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as marotte:
             announced = re.search(f"Choose the camera {DEVICE}.*", marotte.stdout.readline())
             camera = cv2.VideoCapture(DEVICE, cv2.CAP_V4L2)
-            pictures = [picture for found, picture in (camera.read() for _ in range(PUPPET_PICTURES)) if found]
+            pictures, deadline = [], time.monotonic() + PUPPET_S
+            while len(pictures) < PUPPET_PICTURES and time.monotonic() < deadline:
+                found, picture = camera.read()  # within 10 s
+                if found:
+                    pictures.append(picture)
             camera.release()
             marotte.send_signal(signal.SIGTERM)
             asked = time.monotonic()

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import ClassVar
 
 import cv2
@@ -141,31 +142,54 @@ async def test_a_camera_that_is_there_but_refuses_is_not_to_be_loaded(backend, m
         await VirtualCamera().open(StreamSpec(64, 48, 25))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the driver is Linux's")
-@pytest.mark.parametrize("refuses", [False, True])
-@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
-async def test_v4l2loopback_is_told_the_rate_and_who_sends(backend, monkeypatch, tmp_path, fps, refuses):
-    import fcntl
-
-    told = {}
+@pytest.fixture
+def driver(backend, monkeypatch, tmp_path):
+    """What v4l2loopback is told, by request; `size` is that of the camera, `refuses` makes it refuse everything."""
+    fcntl = pytest.importorskip("fcntl", reason="the driver is Linux's")
+    device = tmp_path / "video0"
+    device.touch()
+    driver = SimpleNamespace(device=str(device), told={}, size=(64, 48), refuses=False)
 
     def ioctl(file, request, argument):
         assert not backend.opened[0].sent, "too late"
-        told[request] = argument
-        if refuses:
+        if driver.refuses:
             raise OSError("Invalid argument")
+        driver.told[request] = argument
+        return loopback.FORMAT.pack(2, *driver.size) if request == loopback.GET_FORMAT else argument
 
-    device = tmp_path / "video0"
-    device.touch()
     monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"v4l2loopback": backend})
     monkeypatch.setattr(fcntl, "ioctl", ioctl)
-    camera, opened = VirtualCamera(str(device)), len(os.listdir("/proc/self/fd"))
-    await camera.open(StreamSpec(64, 48, fps))
-    assert loopback.PARAMETERS.unpack(told[loopback.SET_PARAMETERS])[-2:] == (fps.denominator, fps.numerator)
-    assert told[loopback.STREAM_ON] == bytes([2, 0, 0, 0])
-    assert len(os.listdir("/proc/self/fd")) == opened + 1
+    return driver
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
+async def test_v4l2loopback_is_told_the_rate_and_who_sends(driver, fps):
+    camera, before = VirtualCamera(driver.device), open_files()
+    await camera.open(StreamSpec(65, 48, fps))
+    assert loopback.PARAMETERS.unpack(driver.told[loopback.SET_PARAMETERS])[-2:] == (fps.denominator, fps.numerator)
+    assert driver.told[loopback.STREAM_ON] == bytes([2, 0, 0, 0])
+    assert open_files() == before + 1
     await camera.close()
-    assert len(os.listdir("/proc/self/fd")) == opened
+    assert open_files() == before
+
+
+async def test_a_driver_that_need_not_be_told_is_no_harm(driver):
+    driver.refuses = True
+    camera = VirtualCamera(driver.device)
+    await camera.open(StreamSpec(64, 48, Fraction(25)))
+    await camera.close()
+
+
+async def test_a_camera_that_a_program_holds_at_another_size_is_refused(driver, backend):
+    driver.size, before = (320, 240), open_files()
+    with pytest.raises(DeviceError, match=r"video0 is open in another program, at 320x240 .*--size 320x240\.$"):
+        await VirtualCamera(driver.device).open(StreamSpec(64, 48, Fraction(25)))
+    assert backend.opened[0].closed
+    assert open_files() == before
 
 
 async def test_a_camera_that_goes_is_a_lost_sink(backend):
