@@ -142,6 +142,8 @@ class _StreamSound(_Sound):
         """Add a chunk, after silence if there is a gap before it."""
         samples = np.concatenate([np.zeros(max(0, sound.start - self._heard), np.float32), sound.samples])
         self._heard = sound.end
+        if len(samples) == 0:  # a first picture that is drawn before its sound came
+            return
         frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate = SAMPLE_RATE
         self._encode(frame)

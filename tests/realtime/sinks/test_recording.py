@@ -45,6 +45,14 @@ def boxes(path):
     return names
 
 
+async def test_pictures_that_are_drawn_before_their_sound_came(tmp_path):
+    target = tmp_path / "out.mp4"
+    await run(ListSource(voice(2)), LoudnessAnimator(look_ahead=-640), [Recording(target)], live=False)
+    numbers, seconds = content(target)
+    assert numbers == list(range(51))
+    assert seconds == pytest.approx(2, abs=0.13)  # AAC comes in blocks of 64 ms
+
+
 async def test_a_stream_that_ends_leaves_an_ordinary_file(tmp_path):
     target = tmp_path / "out.mp4"
     await run(ListSource(voice(5)), LoudnessAnimator(), [Recording(target)], live=False)
