@@ -14,9 +14,9 @@ from models.training.visemes import UNKNOWN, viseme_of
 def test_the_lower_lip_reaches_the_teeth_at_an_f():
     ruler = Ruler.of(FaceModel.tracked())
     rows = 1001
-    raised = (np.arange(rows) % 100) < 10
+    raised = (np.arange(rows) % 100) < 20
     along = ruler.lower / (ruler.lower @ ruler.lower)
-    wander = 0.05 * np.random.default_rng(0).standard_normal(rows)
+    wander = 0.01 * np.random.default_rng(0).standard_normal(rows)
     face = ((np.where(raised, 0.3, 0.0) + wander)[:, None] * along).astype(np.float32)
     labels = np.where(raised, viseme_of("F"), viseme_of("AA"))
     clip = Clip(Recording("a", "a", 0.0), np.zeros(160_000, np.float32), face, np.ones(rows, np.bool_), labels)
