@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from models.atnet import AtNet
 from models.command_line import run
 from models.errors import InputError
 from models.evaluate.curve_plot import draw_curves, mean_r
@@ -42,13 +43,20 @@ def voice(
         list[Path] | None, typer.Option(help="Folder of a training with --leave-out: judges the people left out.")
     ] = None,
     noise: Annotated[Path | None, typer.Option(help="Folder with more noises in which nobody speaks.")] = None,
+    atnet: Annotated[
+        Path | None, typer.Option(help="atnet_lstm_18.pth, to compare with AudioDVP as published.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG file for the curves.")] = None,
 ) -> None:
     """Quality against look-ahead of our network, AudioDVP's affine map and ridge regression; stillness in silence."""
     ruler = Ruler.of(FaceModel.tracked())
     everyone = [load_clip(recording, fits, clips, visemes) for recording in (*KEPT_OUT, *RECORDINGS)]
     judged = ExpressionNet.load(net)
-    rows = VoiceRows(everyone, [_fold(folder) for folder in fold or ()] + [Trained(judged, _kept_out())])
+    rows = VoiceRows(
+        everyone,
+        [_fold(folder) for folder in fold or ()] + [Trained(judged, _kept_out())],
+        AtNet.load(atnet) if atnet else None,
+    )
     sounds = noises()
     if noise is not None:
         found = {stem: read_sound(file) for stem, file in sound_files(noise).items()}

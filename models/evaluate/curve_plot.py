@@ -11,7 +11,7 @@ import numpy as np
 
 from models.expression_net import DIAL
 
-COLOURS = {"marotte": "tab:orange", "ridge": "tab:green", "affine": "tab:blue"}
+COLOURS = {"marotte": "tab:orange", "ridge": "tab:green", "affine": "tab:blue", "audiodvp": "tab:purple"}
 HIGHEST = 0.8
 """Correlation at the upper edge."""
 

@@ -16,10 +16,11 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from models.atnet import AtNet
 from models.audio_encoder import HOP, SAMPLE_RATE
-from models.evaluate.voice_baselines import INPUTS, Baseline
+from models.evaluate.voice_baselines import AUDIODVP_DELAY, FRAME, Baseline
 from models.evaluate.voice_scores import Agreement, Judged, Ruler
-from models.expression_net import DIAL, ExpressionNet
+from models.expression_net import ExpressionNet
 from models.face_model import FaceModel
 from models.training.adapt_voice import adapt
 from models.training.expression_data import Clip
@@ -57,12 +58,14 @@ class VoiceRows:
     Args:
         clips: everything that may be judged or learned from, with labels as far as there are any.
         trained: networks; a clip is judged with the first that has never met its person.
+        atnet: AudioDVP's own encoder, if its method is to be compared as published.
     """
 
-    def __init__(self, clips: Sequence[Clip], trained: Sequence[Trained]) -> None:
+    def __init__(self, clips: Sequence[Clip], trained: Sequence[Trained], atnet: AtNet | None = None) -> None:
         self._ruler = Ruler.of(FaceModel.tracked())
         self._judged = {clip.recording.stem: Judged(clip, self._ruler) for clip in clips}
         self._trained = trained
+        self._atnet = atnet
         self._weights = person_weights(clips, FULL_WEIGHT_SECONDS)
 
     def net_for(self, clip: Clip) -> ExpressionNet | None:
@@ -79,11 +82,22 @@ class VoiceRows:
             }
 
     @cached_property
-    def _baselines(self) -> Mapping[tuple[str, int], Baseline]:
-        baselines = {(name, index): Baseline(name, index) for name in INPUTS for index in range(len(DIAL))}
-        for baseline in baselines.values():
+    def _atnet_features(self) -> Mapping[str, Features]:
+        """AT-net's, each of the hops of a frame alike."""
+        assert self._atnet is not None
+        sounds = {stem: judged.clip.sound for stem, judged in self._judged.items()}
+        return {stem: np.repeat(self._atnet.hear(s), FRAME, 0)[: len(s) // HOP].T for stem, s in sounds.items()}
+
+    def _heard(self, baseline: Baseline) -> Mapping[str, Features]:
+        return self._atnet_features if baseline.name == "audiodvp" else self._features
+
+    @cached_property
+    def _baselines(self) -> Sequence[Baseline]:
+        baselines = [Baseline(name, delay) for name in ("ridge", "affine") for delay in DELAYS]
+        baselines += [Baseline("audiodvp", AUDIODVP_DELAY)] if self._atnet else []
+        for baseline in baselines:
             for stem, judged in self._judged.items():
-                baseline.add(judged, self._features[stem], self._weights[stem])
+                baseline.add(judged, self._heard(baseline)[stem], self._weights[stem])
         return baselines
 
     def own_person(self) -> Iterator[Row]:
@@ -114,20 +128,25 @@ class VoiceRows:
         """What a still mouth scores, and what labels and tracking let the person themselves reach."""
         for stem, judged in self._judged.items():
             if judged.clip.valid.sum() * HOP / SAMPLE_RATE >= LEAST_SECONDS:
-                yield {"clip": stem, "still_lmd_percent": judged.still_percent(), "closure": judged.real_closure()}
+                yield {
+                    "clip": stem,
+                    "still_lmd_percent": judged.still_percent(),
+                    "closure": judged.real_closure(),
+                    "teeth": judged.real_teeth(),
+                }
 
     def _marotte(self, judged: Judged, net: ExpressionNet, offset: Float[NDArray[np.floating], " K"]) -> Iterator[Row]:
         for index, delay in enumerate(DELAYS):
             said, _ = net.step(torch.from_numpy(judged.clip.sound)[None], net.initial_state(), index)
-            yield _row("marotte", index, judged, judged.agreement(said.numpy() + offset, delay))
+            yield _row("marotte", delay, judged, judged.agreement(said.numpy() + offset, delay))
 
     def _baseline_rows(
         self, judged: Judged, learned: Sequence[str], middle: Float[NDArray[np.floating], " K"]
     ) -> Iterator[Row]:
-        features = self._features[judged.clip.recording.stem]
-        for (name, index), baseline in self._baselines.items():
+        for baseline in self._baselines:
+            features = self._heard(baseline)[judged.clip.recording.stem]
             said = baseline.say(baseline.learned(learned), features) + middle
-            yield _row(name, index, judged, judged.agreement(said, DELAYS[index]))
+            yield _row(baseline.name, baseline.delay, judged, judged.agreement(said, baseline.delay))
 
 
 def joined(clips: Sequence[Clip]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
@@ -137,5 +156,6 @@ def joined(clips: Sequence[Clip]) -> tuple[NDArray[np.float32], NDArray[np.float
     return sound, face, np.concatenate([clip.valid[:-1] for clip in clips])
 
 
-def _row(model: str, index: int, judged: Judged, agreement: Agreement) -> Row:
-    return {"model": model, "look_ahead_ms": DIAL[index], "clip": judged.clip.recording.stem, **asdict(agreement)}
+def _row(model: str, delay: int, judged: Judged, agreement: Agreement) -> Row:
+    ms = delay * HOP * 1000 // SAMPLE_RATE
+    return {"model": model, "look_ahead_ms": ms, "clip": judged.clip.recording.stem, **asdict(agreement)}
