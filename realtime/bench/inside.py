@@ -122,6 +122,8 @@ class _Reader:
             found, picture = camera.read()
             if found:
                 self._witness.look(np.asarray(picture[:, :, 1], np.uint8), self._stage.clock, self._stage.thumbs)
+            elif not camera.isOpened() and not self._ending.wait(0.01):  # some come with their first picture only
+                camera.open(device)
         camera.release()
 
 

@@ -1,9 +1,12 @@
 """A few seconds through each real consumer, of a face that costs nothing."""
 
 import asyncio
+import queue
 import shutil
 from fractions import Fraction
 
+import cv2
+import numpy as np
 import pytest
 from fakes import LoudnessAnimator, voice
 
@@ -33,6 +36,49 @@ def test_the_camera_sees_nearly_every_frame():
     assert found["frames"]["unread"] == 0
     assert found["delay_ms"]["p50"] > 58  # the frame's own time, half of it again to wait: less would be cheating
     assert found["declared_ms"]["mean"] == pytest.approx(60, abs=1)
+
+
+def test_a_camera_that_comes_with_its_first_picture_is_read(monkeypatch):
+    pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="the extra `camera` is not installed")
+    sent: queue.Queue[np.ndarray] = queue.Queue()
+
+    class Driver:
+        def __init__(self, *, width, height, **options):
+            self.shape = height * 3 // 2, width
+
+        def send(self, frame):
+            sent.put(cv2.cvtColor(frame.reshape(self.shape), cv2.COLOR_YUV2BGR_I420))
+
+        def close(self):
+            pass
+
+        def device(self):
+            return "late"
+
+        native_fourcc = close
+
+    class Capture:
+        def __init__(self, device):
+            self.open(device)
+
+        def open(self, device):
+            self.opened = not sent.empty()
+
+        def isOpened(self):
+            return self.opened
+
+        def read(self):
+            try:
+                return (True, sent.get(timeout=0.1)) if self.opened else (False, None)
+            except queue.Empty:
+                return False, None
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"driver": Driver})
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    assert figures(Through.CAMERA)["frames"]["seen"] > 0.8 * SECONDS * 25
 
 
 def test_an_aiortc_viewer_reads_the_numbers_and_hears_the_voice():
