@@ -25,10 +25,17 @@ from pathlib import Path
 
 from aiohttp import web
 
+from realtime.clock import MonotonicClock
 from realtime.errors import InputError
 from realtime.web.access import Access, guard
 from realtime.web.house import MOST_BYTES, Choice, House
+from realtime.web.rate_limit import limit
 
+IDLE_S = 10.0
+"""Seconds that a connection may take for the head of its first request, or from one answer to the head of the next
+request. For bodies there is `house.READ_S`, for TLS's handshake asyncio's 60 s."""
+OPENING = frozenset(["/offer", "/whep", "/pcm"])
+"""What begins a session, and may not be asked for too often."""
 SHUTDOWN_S = 1.0
 """Seconds that requests under way may take when the server ends."""
 HERE = Path(__file__).parent
@@ -51,7 +58,9 @@ async def serve(puppets: Sequence[Choice], access: Access, port: int, announce: 
     stop = asyncio.Event()
     with suppress(NotImplementedError):  # on Windows
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    runner = web.AppRunner(application(puppets, access), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        application(puppets, access), access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=IDLE_S
+    )
     await runner.setup()
     try:
         try:
@@ -71,7 +80,8 @@ def application(puppets: Sequence[Choice], access: Access | None = None) -> web.
     """The web application, without an address."""
     access = access or Access()
     public = frozenset([*PAGE, "/healthz"])
-    app = web.Application(middlewares=[guard(access, public)], client_max_size=MOST_BYTES)
+    checks = [guard(access, public), limit(OPENING, MonotonicClock())]
+    app = web.Application(middlewares=checks, client_max_size=MOST_BYTES)
     house = House(puppets, access)
     for path, name in PAGE.items():
         app.router.add_get(path, partial(_send, HERE / name))
