@@ -43,12 +43,6 @@ def check(device: str | None) -> None:
         raise DeviceError(f"There is no virtual camera{f' {device}' if device else ''}: {choice}.")
 
 
-def _advice() -> str:
-    if present := ", ".join(cameras()):
-        return f"there is {present}, and whatever sends to it must end first"
-    return ADVICE.get(sys.platform, ADVICE["linux"])
-
-
 class VirtualCamera:
     """Shows pictures to whatever program chose this camera. Conversion and device have a thread of their own."""
 
@@ -81,9 +75,7 @@ class VirtualCamera:
             await self._do(self._open, spec.fps)
         except (RuntimeError, OSError) as error:
             self._thread.shutdown()
-            asked = f"the virtual camera {self._device}" if self._device else "a virtual camera"
-            reason = "; ".join(line.rstrip(".") for line in str(error).splitlines())
-            raise DeviceError(f"Cannot open {asked} ({reason}): {_advice()}.") from error
+            raise DeviceError(self._refusal(str(error))) from error
         except DeviceError:
             self.abort()
             raise
@@ -103,6 +95,16 @@ class VirtualCamera:
         self._thread.shutdown()  # waits for the frame that is being sent
         if self._camera is not None:
             self._close()
+
+    def _refusal(self, reasons: str) -> str:
+        asked = f"the virtual camera {self._device}" if self._device else "a virtual camera"
+        advice = ADVICE.get(sys.platform, ADVICE["linux"])
+        reason = " (" + "; ".join(line.rstrip(".") for line in reasons.splitlines()) + ")"
+        if present := cameras():
+            advice = f"there is {', '.join(present)}, and whatever sends to it must end first"
+            if "No v4l2 loopback device found" in reason:  # pyvirtualcam means: none that is free
+                reason = ""
+        return f"Cannot open {asked}{reason}: {advice}."
 
     def _open(self, fps: Fraction) -> None:
         width, height = self._size

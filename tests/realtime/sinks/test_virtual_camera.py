@@ -138,7 +138,10 @@ def test_a_camera_that_is_there_passes(monkeypatch, tmp_path):
 async def test_a_camera_that_is_there_but_refuses_is_not_to_be_loaded(backend, monkeypatch):
     monkeypatch.setattr(backend, "fails", "Device /dev/video0 is not a video output device.")
     monkeypatch.setattr(virtual_camera, "cameras", lambda: ["/dev/video0 (Marotte)"])
-    with pytest.raises(DeviceError, match=r"there is /dev/video0 \(Marotte\), and whatever sends to it must end"):
+    with pytest.raises(DeviceError, match=r"output device\): there is /dev/video0 \(Marotte\), and whatever sends to"):
+        await VirtualCamera().open(StreamSpec(64, 48, 25))
+    monkeypatch.setattr(backend, "fails", "No v4l2 loopback device found at /dev/video[0-99]. Did you run 'modprobe'?")
+    with pytest.raises(DeviceError, match=r"^Cannot open a virtual camera: there is /dev/video0 \(Marotte\), and"):
         await VirtualCamera().open(StreamSpec(64, 48, 25))
 
 
