@@ -31,10 +31,11 @@ def pcm(seconds):
 
 
 async def test_a_program_speaks_and_two_watch_what_is_encoded_once(client, monkeypatch):
-    encoded = []
+    encoded, threads = [], set()
 
     def encode(self, picture, *, key, rate, encode=VideoEncoder.encode):
         encoded.append(picture.pts)
+        threads.add(threading.current_thread())
         return encode(self, picture, key=key, rate=rate)
 
     monkeypatch.setattr(VideoEncoder, "encode", encode)
@@ -51,6 +52,7 @@ async def test_a_program_speaks_and_two_watch_what_is_encoded_once(client, monke
         assert max(players[0].sound) > 3000
         assert players[1].sound == []
         assert len(encoded) == len(set(encoded))
+        assert threading.main_thread() not in threads
         assert "marotte_streams 1" in await (await client.get("/metrics")).text()
         assert (await client.get("/healthz")).status in (200, 503)
 
