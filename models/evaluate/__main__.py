@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
+from rich.console import Console
 
 from models.atnet import AtNet
 from models.command_line import run
 from models.errors import InputError
-from models.evaluate.curve_plot import draw_curves, mean_r
+from models.evaluate.curve_plot import draw_curves
 from models.evaluate.silence_rows import at_level, natural_stillness, noises, silence_rows
+from models.evaluate.voice_report import show
 from models.evaluate.voice_rows import Trained, VoiceRows
 from models.evaluate.voice_scores import Ruler
 from models.expression_net import BUNDLED, ExpressionNet
@@ -70,10 +70,7 @@ def voice(
         ),
     }
     json_file.write_text(json.dumps(table, indent=1) + "\n")
-    for name in ("curve", "leave_one_out"):
-        _print_means(name, table[name])
-    worst = max(table["silence"], key=lambda row: row["lip_speed"])
-    print(f"liveliest silence: {worst}")
+    show(table, Console())
     if plot is not None:
         draw_curves({"own person": table["curve"], "stranger": table["leave_one_out"]}, plot)
 
@@ -86,19 +83,6 @@ def _fold(folder: Path) -> Trained:
     report = json.loads((folder / "report.json").read_text())
     net = ExpressionNet.load(folder / "expression.safetensors")
     return Trained(net, frozenset(report["left_out"]) | _kept_out())
-
-
-def _print_means(title: str, rows: Sequence[dict[str, Any]]) -> None:
-    print(f"{title}: mean of {len({row['clip'] for row in rows})} clips")
-    for model, line in mean_r(rows).items():
-        for ms in line:
-            chosen = [row for row in rows if (row["model"], row["look_ahead_ms"]) == (model, ms)]
-            keys = ("r", "amplitude", "lmd_percent", "closure")
-            means = (float(np.nanmean([row[key] for row in chosen])) for key in keys)
-            print(
-                f"  {model:8s} {ms:4d} ms   r %.3f   amplitude %.2f   lip distance %.2f %%   closure %.2f"
-                % tuple(means)
-            )
 
 
 if __name__ == "__main__":

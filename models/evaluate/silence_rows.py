@@ -22,6 +22,8 @@ LEVEL = -30.0
 """dBFS of what is heard."""
 LOOK_AHEADS = (0, 80, 160)
 """ms"""
+AFTER_SPEECH = " after speech"
+"""Added to the name of a noise that begins when somebody falls silent."""
 OPEN = 0.1
 """Opening of the lips, cm, from which a mouth counts as open: a pixel in a face of 160 px between the pupils."""
 STILL_SHARE = 0.1
@@ -70,7 +72,7 @@ def silence_rows(
     """
     before = before[: len(before) // HOP * HOP]
     for name, sound in sounds.items():
-        for speech, suffix in ((before[:0], ""), (before, " after speech")):
+        for speech, suffix in ((before[:0], ""), (before, AFTER_SPEECH)):
             for ms in LOOK_AHEADS:
                 stream = torch.from_numpy(np.concatenate([speech, sound]))[None]
                 rows, _ = net.step(stream, net.initial_state(), DIAL.index(ms))
