@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE
-from models.evaluate.curve_plot import draw_curves, mean_r
+from models.evaluate.curve_plot import draw_curves, means
 from models.evaluate.silence_rows import LOOK_AHEADS, at_level, natural_stillness, noises, silence_rows
 from models.evaluate.voice_baselines import AUDIODVP_DELAY, INPUTS, Baseline
 from models.evaluate.voice_rows import VoiceRows, joined
@@ -162,7 +162,7 @@ def test_noises_have_their_level():
 
 
 def test_the_plot_shows_means(tmp_path):
-    rows = [{"model": "ridge", "look_ahead_ms": 80, "r": r} for r in (0.2, 0.4)]
-    assert mean_r(rows)["ridge"][80] == pytest.approx(0.3)
+    rows = [{"model": "ridge", "look_ahead_ms": 80, "r": r, "amplitude": 1.0} for r in (0.2, 0.4)]
+    assert means(rows, "r")["ridge"][80] == pytest.approx(0.3)
     draw_curves({"own": rows, "stranger": rows}, tmp_path / "curve.png")
-    assert cv2.imread(str(tmp_path / "curve.png")).shape == (330, 880, 3)
+    assert cv2.imread(str(tmp_path / "curve.png")).shape == (572, 880, 3)
