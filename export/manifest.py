@@ -11,7 +11,7 @@ from typing import Any
 
 from export.engine import EngineError, Recipe, Signature
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Manifest:
     versions: dict[str, str]
     parity: dict[str, float]
     """What `parity.Figures` found against ONNX Runtime in fp32."""
+    times_ms: dict[str, float]
+    """Of one call when it was built, arrays in and arrays out: p10, p50 and p99, as the machine was then."""
     created: str
     """ISO 8601 moment."""
 

@@ -25,7 +25,11 @@ from export.device import describe
 from export.engine import EngineError, Feed, Recipe, engine
 from export.manifest import FORMAT, Manifest, fingerprint
 from export.onnxruntime_engine import OnnxRuntimeNetwork
+from export.timing import interleaved
 from models.network import Network
+
+TIMED = 1, 5
+"""Bursts, and calls in each, that the manifest's times are taken from: somebody may wait."""
 
 
 def root() -> Path:
@@ -94,12 +98,15 @@ def build(
         signature = OnnxRuntimeNetwork(onnx, recipe.threads).signature()
         try:
             kind.build(onnx, recipe, feeds, file)
-            figures = parity.compare(reference, kind.load(file, recipe, signature), feeds)
+            built = kind.load(file, recipe, signature)
+            figures = parity.compare(reference, built, feeds)
         except EngineError:
             raise
         except Exception as error:
             raise EngineError(f"{recipe} cannot be built: {_first_line(error)}.") from error
         parity.check(recipe, figures)
+        whole = {**feeds[0], **built.initial_state()}
+        times = interleaved({"call": lambda: built(whole)}, *TIMED)["call"]
         arrays = {f"feed.{name}": array for name, array in feeds[0].items()}
         arrays |= {f"expected.{name}": array for name, array in reference[0].items()}
         np.savez(sample, allow_pickle=False, **arrays)
@@ -114,6 +121,7 @@ def build(
             device=describe(recipe.device),
             versions=kind.versions(),
             parity=figures.numbers(),
+            times_ms=asdict(times),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         ).save(scratch / "manifest.json")
         shutil.rmtree(target, ignore_errors=True)
