@@ -4,6 +4,7 @@ Written for the version below, which `install` checks: another one is refused, n
 
 * Voice in: its jitter buffer holds back four packets (80 ms) always, and 280 ms for good after one lost packet.
 * Picture in: its jitter buffer passes on a picture only when the next one begins.
+* Voice out: its encoder keeps samples back.
 * Picture out: a sender of finished packets tells nobody which key frames and bit rates its viewer asks for.
 * Picture out: browsers delay pictures by 25-35 ms as they think fit, unless the RTP extension `playout-delay` says how
   long they may.
@@ -25,6 +26,7 @@ from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParam
 from aiortc.rtp import HeaderExtensions, RtpPacket
 from aiortc.utils import uint16_add
 
+from realtime.sinks.voice_encoder import VoiceEncoder
 from realtime.web.resequencer import Resequencer
 
 VERSION = "1.16."
@@ -97,7 +99,7 @@ class MarkerBuffer(JitterBuffer):
 
 
 def codec_of(transceiver: RTCRtpTransceiver) -> str | None:
-    """The kind of video that was agreed on, such as "H264"; None before that, or if there was no agreement."""
+    """The kind of video or sound that was agreed on, such as "H264"; None before that, or if there was no agreement."""
     codecs_agreed = transceiver._codecs
     return codecs_agreed[0].mimeType.partition("/")[2] if codecs_agreed else None
 
@@ -134,6 +136,11 @@ class _Packer:
     @target_bitrate.setter
     def target_bitrate(self, rate: int) -> None:
         self._set_rate(rate)
+
+
+def encode_with(sender: RTCRtpSender, encoder: VoiceEncoder) -> None:
+    """Make a sender, which has sent nothing yet, use this encoder."""
+    sender._RTCRtpSender__encoder = encoder  # type: ignore[attr-defined]
 
 
 def set_playout_delay(sender: RTCRtpSender, milliseconds: int) -> None:

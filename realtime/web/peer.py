@@ -9,6 +9,7 @@ from collections.abc import Callable
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
 from realtime.errors import InputError
+from realtime.sinks.voice_encoder import VoiceEncoder
 from realtime.sinks.webrtc import Viewer
 from realtime.sources.webrtc import TrackSource
 from realtime.web import aiortc_patches, sdp
@@ -138,13 +139,15 @@ class Peer:
         known = RTCRtpSender.getCapabilities("video").codecs
         # has an effect only before the offer is set
         self._transceiver.setCodecPreferences(sorted(known, key=lambda codec: codec.mimeType != "video/H264"))
-        if voice is not None:
-            self._pc.addTransceiver(self._viewer.audio, direction=voice)
+        self._voice_transceiver = self._pc.addTransceiver(self._viewer.audio, direction=voice) if voice else None
 
     def _begin(self) -> None:
         video = self._viewer.video
         video.codec = aiortc_patches.codec_of(self._transceiver)
         aiortc_patches.tell(self._transceiver, video.ask_for_key, video.set_rate)
+        voice = self._voice_transceiver
+        if voice is not None and aiortc_patches.codec_of(voice) == "opus":
+            aiortc_patches.encode_with(voice.sender, VoiceEncoder())
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         for transceiver in self._pc.getTransceivers():

@@ -4,15 +4,18 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from aiortc.codecs.opus import OpusEncoder
+from aiortc.codecs.opus import OpusDecoder
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.mediastreams import MediaStreamError
 from fakes import paint_number, read_number
+from recordings import tone
 from virtual_time import VirtualClock, run_virtually
 
 from realtime.clock import samples_before
 from realtime.media import AudioChunk, StreamSpec, VideoFrame
 from realtime.sinks.video_encoder import LEAST_RATE, VideoEncoder, natural_rate
-from realtime.sinks.voice_track import HELD_BACK, LAG, MOST_WAITING
+from realtime.sinks.voice_encoder import VoiceEncoder
+from realtime.sinks.voice_track import LAG, MOST_LAG
 from realtime.sinks.webrtc import BACKLOG, WebRtcSink
 
 
@@ -45,18 +48,19 @@ class Decoder:
 
 
 def starts(packets):
-    """The first sample of each packet; the first one is a little longer."""
-    return [320 * number + HELD_BACK * (number > 0) for number in range(packets)]
+    """The first sample of each packet."""
+    return [320 * number for number in range(packets)]
 
 
 def waiting(track):
     return len(track._packets)
 
 
-async def show(sink, number, fps=Fraction(25), size=(64, 48)):
+async def show(sink, number, fps=Fraction(25), size=(64, 48), left_out=0):
+    """Show a picture with its sound, and that of as many before it that were left out."""
     pixels = np.full((size[1], size[0], 3), (180, 60, 40), np.uint8)
     paint_number(pixels, number)
-    start, end = samples_before(number, fps), samples_before(number + 1, fps)
+    start, end = samples_before(number - left_out, fps), samples_before(number + 1, fps)
     sound = (np.arange(start, end) % 1000 / 1000).astype(np.float32)
     await sink.show(VideoFrame(pixels, number), AudioChunk(sound, start))
 
@@ -256,15 +260,37 @@ def test_sound_follows_pictures_that_come_earlier(late):
     assert [packet.pts for packet, _ in packets] == starts(290)
 
 
-def test_sound_that_piles_up_is_caught_up_with():
+@pytest.mark.parametrize("seconds", [0.12, 0.4, 2])
+def test_after_a_hiccup_sound_is_on_time_and_none_is_sent_late(seconds):
     async def main():
         sink, viewer = await opened()
-        for number in range(10):
-            await show(sink, number)  # 400 ms at once
-        packets = await listen(viewer, 19)
-        return packets[-1][1]
+        loop = asyncio.get_running_loop()
 
-    assert run_virtually(main()) <= LAG + MOST_WAITING + 0.02
+        async def show_with_a_hiccup():
+            left_out = 0
+            for number in range(100):
+                when = 0.04 * (number + 1)
+                if 1.01 < when < 1.01 + seconds:
+                    left_out += 1
+                    continue
+                await asyncio.sleep(max(0, when - loop.time()))
+                await show(sink, number, left_out=left_out)
+                left_out = 0
+
+        async with asyncio.TaskGroup() as group:
+            shower = group.create_task(show_with_a_hiccup())
+            packets = []
+            while not shower.done() or viewer.audio._offered - viewer.audio._sent >= 320:
+                packets += await listen(viewer, 1)
+        return packets, viewer.audio.lost
+
+    packets, lost = run_virtually(main())
+    lag = np.array([when - packet.pts / 16_000 - 0.04 for packet, when in packets])
+    assert lag.max() <= MOST_LAG + 0.02
+    after = np.array([when for _, when in packets]) > 1 + seconds + (0.05 if lost else 2.1)
+    assert lag[after] == pytest.approx(LAG, abs=0.022)
+    assert lost == pytest.approx(0 if seconds < MOST_LAG else seconds * 16_000, abs=0.06 * 16_000)
+    assert len(packets) == pytest.approx(4 / 0.02 - lost / 320, abs=3)
 
 
 def test_sound_goes_on_after_a_pause():
@@ -284,13 +310,15 @@ def test_sound_goes_on_after_a_pause():
 def test_a_gap_becomes_silence():
     async def main():
         sink, viewer = await opened()
+        listening = asyncio.create_task(listen(viewer, 8))
         await show(sink, 0)
-        await show(sink, 5)
-        return [packet for packet, _ in await listen(viewer, 11)]
+        await asyncio.sleep(0.12)
+        await show(sink, 3)
+        return [packet for packet, _ in await listening]
 
     packets = run_virtually(main())
-    assert [packet.pts for packet in packets] == starts(11)
-    assert [bool(packet.to_ndarray().any()) for packet in packets] == [True] * 2 + [False] * 7 + [True] * 2
+    assert [packet.pts for packet in packets] == starts(8)
+    assert [bool(packet.to_ndarray().any()) for packet in packets] == [True] * 2 + [False] * 4 + [True] * 2
 
 
 def test_odd_sizes_lose_a_row_and_a_column():
@@ -345,12 +373,14 @@ def test_the_end_ends_all_tracks(end):
     assert [type(result) for result in run_virtually(main())] == [MediaStreamError] * 2
 
 
-def test_the_encoder_keeps_no_packet_back():
-    async def main():
-        sink, viewer = await opened()
-        for number in range(4):
-            await show(sink, number)
-        return [packet for packet, _ in await listen(viewer, 6)]
-
-    encoder = OpusEncoder()
-    assert [len(encoder.encode(packet)[0]) for packet in run_virtually(main())] == [1] * 6
+def test_each_piece_of_sound_is_a_packet_with_its_own_time():
+    encoder, decoder = VoiceEncoder(), OpusDecoder()
+    said, heard = tone(0.4, 16_000, 300, 0.5), []
+    for number, start in enumerate(starts(20)):
+        piece = av.AudioFrame.from_ndarray((said[None, start : start + 320] * 32767).astype(np.int16), "s16", "mono")
+        piece.sample_rate, piece.pts = 16_000, start + 8000 * (number > 9)  # half a second is left out
+        packets, stamp = encoder.encode(piece)
+        assert stamp == 3 * piece.pts
+        heard += [frame.to_ndarray() for packet in packets for frame in decoder.decode(JitterFrame(packet, stamp))]
+    assert len(heard) == 20
+    assert np.std(heard[5:]) / 32767 == pytest.approx(np.std(said), rel=0.1)
