@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,6 +83,13 @@ class Kind(StrEnum):
     unet256 = "unet256"
 
 
+class Fit(StrEnum):
+    """What lays the face model on the clip."""
+
+    landmarks = "landmarks"
+    resnet50 = "resnet50"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What must be the same for an interrupted calibration to go on."""
@@ -92,6 +99,7 @@ class Settings:
     effort: Effort
     face_model: str
     renderer: Kind
+    fit: Fit = Fit.landmarks
 
 
 EffortOption = Annotated[Effort, typer.Option(help="How long the renderer trains.")]
@@ -108,6 +116,10 @@ def calibrate(
     consent: Annotated[str, typer.Option(help='Who agreed to be shown, for example "It is me".')] = "",
     effort: EffortOption = Effort.standard,
     face_model: Annotated[str, typer.Option(help="tracked | ict:FILE | bfm2009:FOLDER")] = "tracked",
+    fit: Annotated[Fit, typer.Option(help="What lays it on the clip; resnet50 as AudioDVP does, to compare.")] = (
+        Fit.landmarks
+    ),
+    weights: Annotated[Path | None, typer.Option(help="VGGFace2's resnet50_ft_weight.pkl, for resnet50.")] = None,
     renderer: Annotated[Kind, typer.Option(help="The neural renderer.")] = Kind.standard,
     jobs: JobsOption = CORES,
     any_voice: AnyVoiceOption = False,
@@ -122,6 +134,8 @@ def calibrate(
         raise InputError(
             'A puppet needs the consent of the person shown: --consent "It is me", or who agreed and when.'
         )
+    if (fit is Fit.resnet50) != (weights is not None):
+        raise InputError("--fit resnet50 needs --weights FILE, and nothing else does.")
     prepare_machine()
     from export.calibration import make
     from export.photo import make_from_photo
@@ -135,9 +149,8 @@ def calibrate(
             make_from_photo(read_photo(video), out, consent.strip(), force, bars)
         print(f"Made {out}. Let it speak: python serve.py render voice.wav out.mp4 --puppet {out}")
         return
-    work = planned(
-        video, out, Settings(digest(video), effort, face_model, renderer), jobs, any_voice, force, tensorboard
-    )
+    settings = Settings(digest(video), effort, face_model, renderer, fit)
+    work = replace(planned(video, out, settings, jobs, any_voice, force, tensorboard), weights=weights)
     with progress_bars() as bars:
         new = make(work, source_of(face_model), out.name, consent.strip(), bars)
     os.replace(new, out)
@@ -225,7 +238,7 @@ def planned(
         renderer=settings.renderer.value,
         minutes=training,
         expected=expected,
-        settings=f"{settings.effort}, {settings.renderer}, face model {settings.face_model}",
+        settings=f"{settings.effort}, {settings.renderer}, face model {settings.face_model} by {settings.fit}",
         jobs=jobs,
         any_voice=any_voice,
         force=force,

@@ -53,13 +53,15 @@ class Work:
     """Go on with a clip that is judged red."""
     watch: Callable[[Progress], None] | None
     """Told how training goes."""
+    weights: Path | None = None
+    """Of a ResNet-50 that is to fit the face model."""
 
 
 def make(work: Work, model: FaceModel, name: str, consent: str, bars: Bars) -> Path:
     """Make a puppet; its folder, whole, inside the working folder."""
     began = monotonic()
     stages, track, examined = begin(work, bars)
-    fitted = stages.fit(track, examined, model)
+    fitted = stages.fit(track, examined, model, work.weights)
     framing = frame_lower_face(fitted)
     plan = Plan(work.minutes, work.renderer, held_out=HELD_OUT)
     weights = stages.train(stages.draw(fitted, framing), plan, watch=work.watch)

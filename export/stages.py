@@ -14,6 +14,7 @@ from models.tracker import Track, track_video
 from models.training import verdict
 from models.training.curves import Curves
 from models.training.fit_face import FaceFit, fit
+from models.training.fit_resnet import fit_resnet
 from models.training.framing import Framing
 from models.training.overlay import overlay_sheet
 from models.training.prepare import prepare
@@ -52,17 +53,26 @@ class Stages:
         """Say how good the clip is."""
         return verdict.examine(self.video, track, self.bar("Examining the clip"))
 
-    def fit(self, track: Track, examined: Verdict, model: FaceModel) -> FaceFit:
-        """Fit the face model to the frames that are of use, and draw it over some."""
+    def fit(self, track: Track, examined: Verdict, model: FaceModel, weights: Path | None = None) -> FaceFit:
+        """Fit the face model to the frames that are of use, and draw it over some.
+
+        `weights`: of a ResNet-50 that is to do it, as AudioDVP does.
+        """
         fitted = kept(
             self.work / "fit.safetensors",
             FaceFit.load,
-            lambda: fit(without(track, examined.usable), model, self.bar("Fitting the face model")),
+            lambda: self._fit(without(track, examined.usable), model, weights),
             lambda fitted, path: fitted.save(path),
         )
         if not (self.work / "fit.png").exists():
             overlay_sheet(self.work / "fit.png", read_frames(self.video), fitted)
         return fitted
+
+    def _fit(self, track: Track, model: FaceModel, weights: Path | None) -> FaceFit:
+        show = self.bar("Fitting the face model")
+        if weights is None:
+            return fit(track, model, show)
+        return fit_resnet((picture for _, picture in read_frames(self.video)), track, model, weights, show)
 
     def draw(self, fitted: FaceFit, framing: Framing) -> Path:
         """Draw what the renderer learns from."""
