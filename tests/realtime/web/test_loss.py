@@ -72,11 +72,13 @@ def test_60_ms_of_jitter_cost_60_ms_and_hardly_a_packet(in_order):
     assert silence <= (0 if in_order else 160 * len(PACKETS) * 0.005)
 
 
-def test_after_a_bad_spell_the_delay_is_soon_normal_again():
-    chance = random.Random(1)
+@pytest.mark.parametrize("seed", range(5))
+def test_after_a_bad_spell_the_delay_is_normal_within_a_second(seed):
+    chance = random.Random(seed)
     spell = [(when + chance.uniform(0, 0.06) * (10 <= when < 12), number) for when, number in PACKETS]
     ends, delay, longest, _ = delays(spell)
     assert delay[ends < 9.9].max() < NORMAL + 0.001
     assert delay[(ends > 10) & (ends < 12)].max() > NORMAL + 0.03
-    assert delay[ends > 13.2].max() < NORMAL + 0.003
+    assert delay[ends > 13].max() < NORMAL + 0.01
+    assert delay[ends > 14].max() < NORMAL + 0.003
     assert longest < 0.2
