@@ -45,6 +45,6 @@ class Captured:
                 self._step(batch, flag)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # NCCL's watchdog asks for events
             self._step(batch, flag)
         return graph

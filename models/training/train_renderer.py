@@ -4,6 +4,7 @@
 
 Time is the budget: learning rate and losses follow the share of it that is spent. A checkpoint is written every half
 minute; the same call with the same work folder goes on from it. Needs NumPy and torch only.
+With several GPUs: train_together.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from models.training.adversary import Adversary, judging_loss, persuading_loss
 from models.training.captured import Captured
 from models.training.data import Batch, Clip
 from models.training.losses import importance, pyramid_loss
+from models.training.team import Team
 
 CHECKPOINT = "renderer.checkpoint"
 CHECKPOINT_S = 30.0
@@ -80,25 +82,27 @@ def train(
     `work` keeps the checkpoint, which stays there: a later call with the same plan returns at once. `initial`: weights
     of the same kind to start from. `device`: "cuda" or "cpu"; None takes a GPU where there is one.
     """
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    team = Team.joined(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+    chosen = team.device
     work.mkdir(parents=True, exist_ok=True)
     pairs = DESIGNS[plan.kind].recurrent
     clip = Clip(data, chosen, plan.held_out, whole=plan.kind == "unet256", pairs=pairs)
-    training = _Training(plan, clip, chosen, initial)
+    training = _Training(plan, clip, team, initial)
     checkpoint = work / CHECKPOINT
     training.resume(checkpoint)
     started = saved = perf_counter() - training.spent
     limit = 60 * plan.minutes
-    while training.spent < limit:
-        training.step(training.spent / limit)
+    while (share := team.agreed(training.spent / limit)) < 1:
+        training.step(share)
         now = perf_counter()
         training.spent = now - started
-        if now - saved > CHECKPOINT_S:
+        if team.leads and now - saved > CHECKPOINT_S:
             training.save(checkpoint)
             saved = now
         if report and training.steps % 10 == 0:
             report(Progress(training.steps, training.spent / limit, float(training.loss), limit - training.spent))
-    training.save(checkpoint)
+    if team.leads:
+        training.save(checkpoint)
     return training.averaged.cpu().eval()
 
 
@@ -116,10 +120,11 @@ class _Before:
 class _Training:
     """Everything that a step changes."""
 
-    def __init__(self, plan: Plan, clip: Clip, device: torch.device, initial: Path | None) -> None:
+    def __init__(self, plan: Plan, clip: Clip, team: Team, initial: Path | None) -> None:
         torch.manual_seed(plan.seed)
         torch.set_flush_denormal(True)
-        self.plan, self.clip, self.device = plan, clip, device
+        device = team.device
+        self.plan, self.clip, self.team, self.device = plan, clip, team, device
         on_gpu = device.type == "cuda"
         self.batch = plan.batch or (16 if on_gpu else 4)
         everywhere = on_gpu if plan.everywhere is None else plan.everywhere
@@ -130,13 +135,13 @@ class _Training:
         self.rate = torch.tensor(plan.rate, device=device)
         self.optimiser = self._adam(self.renderer, 0.8)
         self.judging_optimiser = self._adam(self.adversary, 0.5)
-        self.random = torch.Generator().manual_seed(plan.seed)
+        self.random = torch.Generator().manual_seed(plan.seed + team.rank)
         self.steps, self.spent = 0, 0.0
         self.loss = torch.ones((), device=device)
         self.forgotten = torch.ones((), device=device)
         # A small renderer learns beside a standard one, whose picture shows it the whole hole at any expression.
         teaching = replace(plan, kind="standard")
-        self.teacher = _Training(teaching, clip, device, None) if plan.kind == "small" else None
+        self.teacher = _Training(teaching, clip, team, None) if plan.kind == "small" else None
         self._learn = Captured(self.learn) if on_gpu else self.learn
         torch.backends.cudnn.benchmark = True  # one shape only
 
@@ -183,6 +188,7 @@ class _Training:
                 total = total + self._persuade(batch, torch.lerp(batch.target, drawn, batch.known))
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
+        self.team.average(self.renderer)
         nn.utils.clip_grad_norm_(self.renderer.parameters(), 1.0)
         self.optimiser.step()
         with torch.no_grad():
@@ -209,6 +215,7 @@ class _Training:
         judging = judging_loss(on_real, self.adversary([view.detach() for view in fake]))
         self.judging_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(judging)
+        self.team.average(self.adversary)
         self.judging_optimiser.step()
         self.adversary.requires_grad_(False)
         owed = persuading_loss(on_real, self.adversary(fake))
@@ -242,8 +249,11 @@ class _Training:
             getattr(self, name).load_state_dict(state[name])
         if self.teacher:
             self.teacher.take_up(state["teacher"])
-        self.random.set_state(state["random"].cpu())
         self.steps, self.spent = state["steps"], state["spent"]
+        if self.team.leads:
+            self.random.set_state(state["random"].cpu())
+        else:  # batches that nobody had yet
+            self.random.manual_seed(self.plan.seed + self.team.rank + self.steps * self.team.size)
         self.loss.copy_(state["loss"])
 
 
