@@ -41,6 +41,10 @@ def _convolution(
     transposed: bool, output_padding: list[int], groups: int,
 ) -> Tensor:  # fmt: skip
     """A convolution over a few hops of sound as a sum: one kernel together with all that surrounds it."""
+    if weight.dim() == 4 and x.shape[2] == weight.shape[2] == 1:
+        rest = stride[1:], padding[1:], dilation[1:], transposed, output_padding[1:], groups
+        out = _convolution(x[:, :, 0], weight[:, :, 0], bias, *rest)
+        return out if out is NotImplemented else out[:, :, None]
     if transposed or weight.dim() != 3 or any(padding):
         return NotImplemented
     reach = dilation[0] * (weight.shape[2] - 1) + 1

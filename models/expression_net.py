@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.audio_encoder import FEATURES, HOP, SAMPLE_RATE, AudioEncoder, State
+from models.row_convolution import convolve
 from models.speech_gate import SpeechGate, opened
 
 DIAL = (0, 40, 80, 160, 240)
@@ -66,7 +67,7 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Conv1d(width, width, size.kernel, dilation=d, groups=groups, bias=False) for d in size.dilations
         )
-        self.dropout = nn.Dropout1d(dropout)
+        self.dropout = nn.Dropout2d(dropout)  # of whole channels
         self.past = size.kernel - 1
         self.lengths = [self.past * d for d in size.dilations]
 
@@ -76,7 +77,7 @@ class Trunk(nn.Module):
 
     def deep_state(self, batch: int) -> State:
         """Memory of the blocks."""
-        return {f"trunk{i}": torch.zeros(batch, self.entry.out_channels, n) for i, n in enumerate(self.lengths, 1)}
+        return {f"trunk{i}": torch.zeros(batch, self.entry.out_channels, 1, n) for i, n in enumerate(self.lengths, 1)}
 
     def forward(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B channels T"], State]:
         heard = torch.cat([state["features"], x], 2)
@@ -86,11 +87,12 @@ class Trunk(nn.Module):
     def deep(self, x: Float[Tensor, "B channels T"], state: State) -> tuple[Float[Tensor, "B channels T"], State]:
         """The blocks after the entry."""
         after: State = {}
+        row = x[:, :, None]
         for i, (block, length) in enumerate(zip(self.blocks, self.lengths, strict=True), 1):
-            heard = torch.cat([state[f"trunk{i}"], x], 2)
-            after[f"trunk{i}"] = heard[:, :, -length:]
-            x = x + self.dropout(nn.functional.silu(block(heard)))
-        return x, after
+            heard = torch.cat([state[f"trunk{i}"], row], 3)
+            after[f"trunk{i}"] = heard[..., -length:]
+            row = row + self.dropout(nn.functional.silu(convolve(heard, block)))
+        return row[:, :, 0], after
 
 
 class LinearPath(nn.Module):

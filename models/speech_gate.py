@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.audio_encoder import FEATURES, State
+from models.row_convolution import convolve
 
 CHANNELS = 32
 KERNEL = 5
@@ -51,7 +52,7 @@ class SpeechGate(nn.Module):
 
     def deep_state(self, batch: int) -> State:
         """Memory of the layers after the first, and of the verdict."""
-        memory = {f"gate{i}": torch.zeros(batch, CHANNELS, length) for i, length in enumerate(self.lengths, 1)}
+        memory = {f"gate{i}": torch.zeros(batch, CHANNELS, 1, length) for i, length in enumerate(self.lengths, 1)}
         return memory | {"verdict": torch.zeros(batch, self.verdict.out_channels, ATTACK + HOLD - 2)}
 
     def logits(self, x: Float[Tensor, "B features T"], state: State) -> tuple[Float[Tensor, "B D T"], State]:
@@ -63,11 +64,12 @@ class SpeechGate(nn.Module):
     def deep(self, x: Float[Tensor, "B channels T"], state: State) -> tuple[Float[Tensor, "B D T"], State]:
         """Log odds from what the first layer gives."""
         after: State = {}
+        row = x[:, :, None]
         for i, (layer, length) in enumerate(zip(self.layers[1:], self.lengths, strict=True), 1):
-            heard = torch.cat([state[f"gate{i}"], x], 2)
-            after[f"gate{i}"] = heard[:, :, -length:]
-            x = nn.functional.silu(layer(heard))
-        verdicts = torch.cat([state["verdict"], self.verdict(x)], 2)
+            heard = torch.cat([state[f"gate{i}"], row], 3)
+            after[f"gate{i}"] = heard[..., -length:]
+            row = nn.functional.silu(convolve(heard, layer))
+        verdicts = torch.cat([state["verdict"], convolve(row, self.verdict)[:, :, 0]], 2)
         held = nn.functional.max_pool1d(nn.functional.avg_pool1d(verdicts, ATTACK, 1), HOLD, 1)
         return held - DOUBT, after | {"verdict": verdicts[:, :, 2 - ATTACK - HOLD :]}
 
