@@ -139,6 +139,17 @@ def test_a_second_person_is_red(faces, track, tmp_path):
     assert found(path, track_video(path))["Other people"] == Light.red
 
 
+def test_somebody_who_walks_through_is_amber(faces, track, tmp_path):
+    """For a third of a second, beside the person, who is followed all the same."""
+    empty = np.full_like(faces[0], 70)
+    clip = [np.hstack([face, face[:, ::-1] if 20 <= n < 28 else empty]) for n, face in enumerate(faces)]
+    path = write(tmp_path / "clip.mp4", clip)
+    again = track_video(path)
+    assert found(path, again)["Other people"] == Light.amber
+    assert again.valid.all()
+    assert np.abs(again.points[:, 1, 0] - track.points[:, 1, 0]).max() < 4
+
+
 @pytest.mark.parametrize(("fps", "light"), [(10, Light.red), (15, Light.amber), (120, Light.green)])
 def test_frame_rates(faces, track, tmp_path, fps, light):
     path = write(tmp_path / "clip.mp4", faces[:12], fps)
