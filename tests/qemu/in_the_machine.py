@@ -3,6 +3,7 @@
 In the machine: python -m tests.qemu.in_the_machine result.json WIDTHxHEIGHT FPS
 """
 
+import asyncio
 import json
 import os
 import re
@@ -22,10 +23,17 @@ from typing import Any
 import cv2
 import numpy as np
 
+from realtime.bench import benchmark
+from realtime.bench.rehearsal import PhasedTelemetry
+from realtime.bench.through import Through
+from realtime.clock import MonotonicClock
 from tests.qemu import readers
 from tests.qemu.readers import Seen
+from tests.qemu.sender import TestCard
 
 DEVICE = "/dev/video0"
+HELLO = Path("models/bundled/hello.wav")
+BENCH_S = 12
 COLOUR_TOLERANCE = 4
 """Grey levels; RGB to 8-bit BT.601 and back loses up to 3."""
 LOOK_S = 6
@@ -52,8 +60,7 @@ class Trial:
         self._size, self._fps = size, fps
         self._sent, self._voice, self._picture = scratch / "sent.json", scratch / "voice.wav", home / "puppet.png"
         self._sender = [sys.executable, "-m", "tests.qemu.sender", "--size", size, "--fps", str(fps), "--sent"]
-        hello = "models/bundled/hello.wav"
-        command = ["ffmpeg", "-v", "error", "-stream_loop", "60", "-i", hello, str(self._voice)]
+        command = ["ffmpeg", "-v", "error", "-stream_loop", "60", "-i", str(HELLO), str(self._voice)]
         subprocess.run(command, check=True)
 
     def cases(self) -> Iterator[Case]:
@@ -78,6 +85,7 @@ class Trial:
         yield self._two_readers()
         yield self._second_sender()
         yield self._held_open()
+        yield self._bench()
         load("card_label=Marotte")
         yield self._reader_first()
         load("exclusive_caps=1", "card_label=Marotte")
@@ -165,6 +173,18 @@ class Trial:
         seen = f"{sum(after)} of 5 pictures of the new one; one of another size hears: «{sentence}»"
         return Case("another sender while OpenCV looks", passed, seen)
 
+    def _bench(self) -> Case:
+        """`serve.py bench --through camera`, with test cards in place of the puppet and of its floor."""
+        width, height = map(int, self._size.split("x"))
+        clock, cards = MonotonicClock(), [TestCard(width, height, self._fps) for _ in range(2)]
+        voice = asyncio.run(benchmark.read_voice(HELLO, BENCH_S))
+        telemetry = PhasedTelemetry(clock)
+        figures, _ = asyncio.run(benchmark.measure(*cards, telemetry, voice, Through.CAMERA, clock))
+        frames, delay = figures["frames"], figures["delay_ms"]
+        passed = frames["seen"] >= 0.9 * BENCH_S * self._fps and not frames["unread"]
+        seen = f"{frames['seen']} of {BENCH_S * self._fps} pictures, {frames['unread']} unread, delay {delay['p50']} ms"
+        return Case("serve.py bench --through camera", passed, seen, {"frames": frames, "delay_ms": delay})
+
     def _puppet(self) -> Case:
         """`serve.py camera` itself, with the bundled puppet and its networks."""
         command = [sys.executable, "serve.py", "camera", "--voice", str(self._voice), "--size", self._size]
@@ -234,7 +254,8 @@ def serve(*words: str) -> subprocess.CompletedProcess[str]:
 def versions() -> dict[str, str]:
     """Of what takes part."""
     ffmpeg = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True).stdout.split()[2]
-    driver = Path("/sys/module/v4l2loopback/version").read_text().strip()
+    query = ["dpkg-query", "-W", "-f", "${Version}", "v4l2loopback-dkms"]
+    driver = subprocess.run(query, capture_output=True, text=True).stdout
     return {"linux": os.uname().release, "v4l2loopback": driver, "opencv": cv2.__version__, "ffmpeg": ffmpeg}
 
 

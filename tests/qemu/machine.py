@@ -86,6 +86,8 @@ def made() -> Path:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".machine-") as temporary:
             _make(Path(temporary), wheels)
             (Path(temporary) / "home").mkdir()
+            for outdated in folder.parent.glob("machine-*"):
+                shutil.rmtree(outdated)
             os.rename(temporary, folder)
     return folder
 
