@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from kernels.shading import DEFINITION, EMPTY, build
+from kernels.coverage import EMPTY, REJECTED, Corners, Nears, build
+from kernels.shading import checksum, irradiance, to_byte
 
 Array = np.ndarray[Any, Any]
+Vertex = Any  # np.uint32: no test for Python's negative indices
 
-# Multiply and add may be fused, as CUDA does; `shading.py` says why that changes no decision.
+DEFINITION = checksum("coverage.py") ^ checksum("shading.py")
+WIDE = 12  # px; in a wider box it pays to compute where a row begins and ends, rather than to test each pixel
+
+# Multiply and add may be fused, as CUDA does; `coverage.py` says why that changes no decision.
 _inlined = njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"contract"})
-# Numba's file cache looks at this file only: the default argument `definition` makes it look at shading.py as well.
+# Numba's file cache looks at this file only: the default argument `definition` makes it look at
+# coverage.py and shading.py as well.
 _compiled = njit(nogil=True, error_model="numpy", cache=True, fastmath={"contract"})
 
 
@@ -26,20 +32,29 @@ def _lower(keys: Array, row: int, column: int, key: int) -> None:
         keys[np.uint32(row), np.uint32(column)] = key
 
 
-_snap, _cover, _weights, _irradiance, _to_byte = build(_inlined, _lower)
+_snap, _facing, _box, _fill, _, _fill_wide, _weights = build(_inlined, _lower, np.int64, np.int64)
+_irradiance, _to_byte = _inlined(irradiance), _inlined(to_byte)
+
+
+@_inlined
+def _corners(positions: Array, inverse_depth: Array, a: Vertex, b: Vertex, c: Vertex) -> tuple[Corners, Nears]:
+    return (
+        np.int64(positions[a, 0]), np.int64(positions[a, 1]),
+        np.int64(positions[b, 0]), np.int64(positions[b, 1]),
+        np.int64(positions[c, 0]), np.int64(positions[c, 1]),
+    ), (inverse_depth[a], inverse_depth[b], inverse_depth[c])  # fmt: skip
 
 
 @_compiled
 def snap(vertices: Array, positions: Array, inverse_depth: Array, definition: int = DEFINITION) -> int:
     """vertices float32 [V, 3] -> positions int32 [V, 2], inverse_depth float32 [V]; gives the first NaN's row or -1."""
     bad = -1
-    for v in range(vertices.shape[0]):
+    for v in range(vertices.shape[0] - 1, -1, -1):
         x, y, q = _snap(vertices[v, 0], vertices[v, 1], vertices[v, 2])
         positions[v, 0] = x
         positions[v, 1] = y
         inverse_depth[v] = q
-    for v in range(vertices.shape[0] - 1, -1, -1):
-        if (vertices[v, 0] != vertices[v, 0]) | (vertices[v, 1] != vertices[v, 1]) | (vertices[v, 2] != vertices[v, 2]):
+        if x == REJECTED and (np.isnan(vertices[v, 0]) or np.isnan(vertices[v, 1]) or np.isnan(vertices[v, 2])):
             bad = v
     return bad
 
@@ -51,10 +66,18 @@ def scatter(
     """Lower keys int64 [H, W] to the least key of the triangles int32 [F, 3] that own each pixel's centre."""
     for f in range(triangles.shape[0]):
         a, b, c = np.uint32(triangles[f, 0]), np.uint32(triangles[f, 1]), np.uint32(triangles[f, 2])
-        ax, ay, qa = np.int64(positions[a, 0]), np.int64(positions[a, 1]), inverse_depth[a]
-        bx, by, qb = np.int64(positions[b, 0]), np.int64(positions[b, 1]), inverse_depth[b]
-        cx, cy, qc = np.int64(positions[c, 0]), np.int64(positions[c, 1]), inverse_depth[c]
-        _cover(f, ax, ay, qa, bx, by, qb, cx, cy, qc, cull, 0, 1, keys)
+        corners, nears = _corners(positions, inverse_depth, a, b, c)
+        area = _facing(corners, cull)
+        if area == 0:
+            continue
+        pixels = _box(corners, keys.shape[0], keys.shape[1])
+        (first_row, last_row), (first_column, last_column) = pixels
+        if first_row > last_row or first_column > last_column:
+            continue
+        if last_column - first_column < WIDE:
+            _fill(f, corners, nears, area, pixels, 0, 1, keys)
+        else:
+            _fill_wide(f, corners, nears, area, pixels, keys)
 
 
 @cache
@@ -86,12 +109,8 @@ def resolver(channels: int, as_bytes: bool, lit: bool) -> Callable[..., None]:
                 keys[row, column] = EMPTY
                 f = np.uint32(shown)
                 a, b, c = np.uint32(triangles[f, 0]), np.uint32(triangles[f, 1]), np.uint32(triangles[f, 2])
-                wa, wb, wc = _weights(
-                    positions[a, 0], positions[a, 1], inverse_depth[a],
-                    positions[b, 0], positions[b, 1], inverse_depth[b],
-                    positions[c, 0], positions[c, 1], inverse_depth[c],
-                    row, column,
-                )  # fmt: skip
+                corners, nears = _corners(positions, inverse_depth, a, b, c)
+                wa, wb, wc = _weights(corners, nears, row, column)
                 if lit:
                     nx = wa * attributes[a, 3] + wb * attributes[b, 3] + wc * attributes[c, 3]
                     ny = wa * attributes[a, 4] + wb * attributes[b, 4] + wc * attributes[c, 4]
@@ -140,6 +159,21 @@ class Context:
                 *mesh, attributes[image], lights[image], out.dtype.type(background), self._keys, self.ids[image],
                 out[image],
             )  # fmt: skip
+
+
+def current_device() -> int:
+    """There is one."""
+    return 0
+
+
+def device_of(array: Array) -> int:
+    """As `current_device`."""
+    return 0
+
+
+def to_host(array: Array) -> Array:
+    """The array itself."""
+    return array
 
 
 def view(array: Array) -> Array:

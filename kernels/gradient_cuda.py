@@ -4,7 +4,7 @@ from typing import Any
 
 import numba.cuda
 
-from kernels.cuda import THREADS, view
+from kernels.cuda import launcher, view
 from kernels.gradient import build
 
 Array = Any  # whatever has a __cuda_array_interface__
@@ -64,9 +64,8 @@ def _smooth_all_back(
 
 def _launcher(kernel: Kernel) -> Any:  # noqa: ANN401
     def launch(ids: Array, *arrays: Array, stream: int = 0) -> None:
-        queue = cuda.external_stream(stream) if stream else 0
         height, width = ids.shape
-        kernel[-(-height * width // THREADS), THREADS, queue](view(ids), *map(view, arrays))
+        launcher(kernel, height * width, stream)(view(ids), *map(view, arrays))
 
     return launch
 

@@ -20,12 +20,12 @@ class Rasterizer:
     """Draws one mesh at one size; owns its buffers, so it is not to be shared between threads.
 
     `height`, `width`: px, 1 to 16384. `triangles`: int32 [F, 3], counter-clockwise seen from outside (y up); copied.
-    Where they are decides where all drawing happens: NumPy on the CPU, a CUDA array on its device.
+    Where they are decides where all drawing happens: NumPy on the CPU, a CUDA array on the current device.
     `cull`: leave out triangles that turn their back. `batch`: with a number, that many poses of the mesh are drawn by
     one call, and all arrays have a leading axis B.
 
     Pixel (row, column) has its centre at u = column + 0.5, v = row + 0.5. Nothing is clipped: a triangle with a vertex
-    at a depth of `shading.NEAR` (1/8 cm) or less, or more than 2²¹ px from the origin, is not drawn.
+    at a depth of `coverage.NEAR` (1/8 cm) or less, or more than 2²¹ px from the origin, is not drawn.
     """
 
     def __init__(self, height: int, width: int, triangles: Array, cull: bool = True, batch: int | None = None) -> None:
@@ -35,18 +35,17 @@ class Rasterizer:
         if batch is not None and not 1 <= batch <= 65535:
             raise ValueError(f"batch is {batch}, expected 1 to 65535 pictures")
         self._on_device = hasattr(triangles, "__cuda_array_interface__")
-        faces, _ = self._check("triangles", triangles, "int32", ("F", 3))
-        if faces * (batch or 1) >= 2**31:
-            raise ValueError(f"triangles has {faces} rows, for a batch of {batch} expected less than 2³¹ in all")
-        self._context: Any
+        self._backend: Any = cpu
         if self._on_device:
             from kernels import cuda  # needs the gpu extra, so only here
 
-            triangles, self._view = cuda.to_host(triangles), cuda.view
-            self._context = cuda.Context(batch or 1, height, width, triangles, bool(cull))
-        else:
-            self._view = cpu.view
-            self._context = cpu.Context(batch or 1, height, width, triangles, bool(cull))
+            self._backend = cuda
+        self._device = self._backend.current_device()
+        faces, _ = self._check("triangles", triangles, "int32", ("F", 3))
+        if faces * (batch or 1) >= 2**31:
+            raise ValueError(f"triangles has {faces} rows, for a batch of {batch} expected less than 2³¹ in all")
+        triangles = self._backend.to_host(triangles)
+        self._context: Any = self._backend.Context(batch or 1, height, width, triangles, bool(cull))
         if triangles.min(initial=0) < 0:
             raise ValueError(f"triangles names vertex {triangles.min()}, expected 0 or more")
         self._vertices_needed = int(triangles.max(initial=-1)) + 1
@@ -105,7 +104,7 @@ class Rasterizer:
         self._context.draw(*arrays, background, None if light is None else self._batched(light), *place)
 
     def _batched(self, array: Array) -> Array:
-        array = self._view(array)
+        array = self._backend.view(array)
         return array if self._batch else array.reshape(1, *array.shape)
 
     def _check(
@@ -122,6 +121,8 @@ class Rasterizer:
         if not fits or dtype not in dtypes.split() or about["strides"] is not None:
             order = "" if about["strides"] is None else " not C-contiguous,"
             raise ValueError(f"{name} is {dtype} {list(have)},{order} expected {expected}")
+        if (device := self._backend.device_of(array)) != self._device:
+            raise ValueError(f"{name} is on CUDA device {device}, expected {self._device}, the rasterizer's")
         if written and about["data"][1]:
             raise ValueError(f"{name} is read-only, expected {expected} to write to")
         return have

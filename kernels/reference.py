@@ -1,13 +1,13 @@
 """The definition of right: what `Rasterizer` draws, in slow NumPy, one triangle after another.
 
-Written apart from `shading.py` on purpose; only NEAR, FAR and LIMIT, which are part of the definition, are shared.
+Written apart from `coverage.py` on purpose; only NEAR, FAR and LIMIT, which are part of the definition, are shared.
 """
 
 from typing import Any
 
 import numpy as np
 
-from kernels.shading import FAR, LIMIT, NEAR
+from kernels.coverage import FAR, LIMIT, NEAR
 
 Array = np.ndarray[Any, Any]
 

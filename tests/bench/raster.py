@@ -145,7 +145,10 @@ def machine() -> dict[str, object]:
         "numpy": np.__version__,
         "numba": numba.__version__,
     }
-    return about | ({"device": numba.cuda.get_current_device().name.decode()} if numba.cuda.is_available() else {})
+    if not numba.cuda.is_available():
+        return about
+    name = numba.cuda.get_current_device().name
+    return about | {"device": name.decode() if isinstance(name, bytes) else name}  # which one depends on the bindings
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
-"""How often each pixel is covered, by the very function that draws."""
+"""How often each pixel is covered, by the very functions that draw."""
 
 import cv2
 import numpy as np
 from numba import njit
 
-from kernels.shading import build
+from kernels.coverage import build
+from kernels.cpu import WIDE
 
 
 @njit
@@ -12,7 +13,7 @@ def _count(keys, row, column, key):
     keys[row, column] += 1
 
 
-_snap, _cover, *_ = build(njit, _count)
+_snap, _facing, _box, _fill, _, _fill_wide, *_ = build(njit, _count, np.int64, np.int64)
 
 
 @njit
@@ -23,10 +24,14 @@ def coverage(vertices, triangles, cull, counts):
         ax, ay, qa = _snap(vertices[a, 0], vertices[a, 1], vertices[a, 2])
         bx, by, qb = _snap(vertices[b, 0], vertices[b, 1], vertices[b, 2])
         cx, cy, qc = _snap(vertices[c, 0], vertices[c, 1], vertices[c, 2])
-        _cover(
-            f, np.int64(ax), np.int64(ay), qa, np.int64(bx), np.int64(by), qb, np.int64(cx), np.int64(cy), qc,
-            cull, 0, 1, counts,
-        )  # fmt: skip
+        corners = np.int64(ax), np.int64(ay), np.int64(bx), np.int64(by), np.int64(cx), np.int64(cy)
+        area = _facing(corners, cull)
+        if area != 0:
+            pixels = _box(corners, *counts.shape)
+            if pixels[1][1] - pixels[1][0] < WIDE:
+                _fill(f, corners, (qa, qb, qc), area, pixels, 0, 1, counts)
+            else:
+                _fill_wide(f, corners, (qa, qb, qc), area, pixels, counts)
     return counts
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numba.cuda
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from meshes import see, sphere
 
+import kernels.cuda
 from kernels.rasterizer import Rasterizer
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def run(code: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     """Python in the checkout's root."""
-    everything = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    everything = os.environ | {"PYTHONPATH": paths} | environment
     return subprocess.run([sys.executable, *code], cwd=ROOT, env=everything, capture_output=True, text=True)
 
 
@@ -106,6 +109,49 @@ def test_drawing_is_captured_in_a_graph_with_pytorch():
         graph.replay()
         torch.cuda.synchronize()
         assert total == want > 100
+
+
+def on_device(*arrays):
+    return [numba.cuda.to_device(array) for array in arrays]
+
+
+def small_head():
+    """A rasterizer on the device, and what it draws."""
+    points, triangles = sphere(1000)
+    arrays = see(points, 1, 64, 64), np.ones((len(points), 2), np.float32), np.zeros((64, 64, 2), np.float32)
+    return Rasterizer(64, 64, *on_device(triangles)), on_device(*arrays)
+
+
+@needs_device
+def test_drawing_allocates_nothing_on_the_device(monkeypatch):
+    rasterizer, arrays = small_head()
+    rasterizer.draw(*arrays)
+
+    def refuse(*_):
+        raise AssertionError("memory was allocated")
+
+    monkeypatch.setattr(type(numba.cuda.current_context()), "memalloc", refuse)
+    rasterizer.draw(*arrays)
+    with pytest.raises(AssertionError):
+        numba.cuda.device_array(1)
+
+
+@needs_device
+def test_small_pictures_give_no_advice_on_occupancy():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rasterizer, arrays = small_head()
+        rasterizer.draw(*arrays)
+
+
+@needs_device
+def test_an_array_on_another_device_is_named(monkeypatch):
+    rasterizer, (vertices, attributes, out) = small_head()
+    where = kernels.cuda.device_of
+    assert where(out) == numba.cuda.get_current_device().id
+    monkeypatch.setattr(kernels.cuda, "device_of", lambda array: where(array) + (array is attributes))
+    with pytest.raises(ValueError, match="attributes is on CUDA device 1, expected 0"):
+        rasterizer.draw(vertices, attributes, out)
 
 
 @needs_device

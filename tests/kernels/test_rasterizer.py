@@ -1,7 +1,9 @@
 """The rasterizer against its definition, and against what geometry says must hold."""
 
+import sys
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,9 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from meshes import ict_head, see, sphere
 
+import kernels
 from kernels import reference
+from kernels.coverage import NEAR
 from kernels.rasterizer import Rasterizer
-from kernels.shading import NEAR, irradiance
+from kernels.shading import irradiance
 
 
 def draw(vertices, triangles, height=16, width=16, cull=True, attributes=None, dtype=np.float32, background=0):
@@ -281,6 +285,50 @@ def test_a_wrong_argument_is_named(name, value, says):
             **(GOOD | {name: value} | ({"light": np.ones((9, 3), np.float32)} if says == "for light" else {}))
         )
     assert (rasterizer.ids == -1).all()
+
+
+class OnDevice:
+    """Stands in for a CUDA array where there is no device."""
+
+    def __init__(self, array, device=0):
+        self.array, self.device = array, device
+        self.__cuda_array_interface__ = array.__array_interface__
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A CUDA backend that holds arrays and draws nothing, for what is checked before drawing."""
+    backend = SimpleNamespace(
+        current_device=lambda: 0,
+        device_of=lambda array: array.device,
+        to_host=lambda array: array.array,
+        view=lambda array: array.array,
+        Context=lambda *_: SimpleNamespace(draw=lambda *_: None),
+    )
+    monkeypatch.setitem(sys.modules, "kernels.cuda", backend)
+    monkeypatch.setattr(kernels, "cuda", backend, raising=False)
+
+
+TRIANGLES, LIGHT = np.array([[0, 1, 2]], np.int32), np.ones((9, 3), np.float32)
+LIT = GOOD | {"attributes": np.ones((3, 6), np.float32), "out": np.ones((16, 16, 3), np.float32), "light": LIGHT}
+
+
+@pytest.mark.parametrize("name", LIT)
+def test_an_array_in_the_wrong_place_is_named(name, device):
+    on_cpu, on_device = Rasterizer(16, 16, TRIANGLES), Rasterizer(16, 16, OnDevice(TRIANGLES))
+    placed = {key: OnDevice(value) for key, value in LIT.items()}
+    on_device.draw(**placed)
+    with pytest.raises(ValueError, match=f"{name} is on CUDA device 1, expected 0"):
+        on_device.draw(**placed | {name: OnDevice(LIT[name], device=1)})
+    with pytest.raises(ValueError, match=f"{name} is a ndarray, expected a C-contiguous CUDA array"):
+        on_device.draw(**placed | {name: LIT[name]})
+    with pytest.raises(ValueError, match=f"{name} is a OnDevice, expected a C-contiguous NumPy array"):
+        on_cpu.draw(**LIT | {name: placed[name]})
+
+
+def test_triangles_on_another_device_are_named(device):
+    with pytest.raises(ValueError, match="triangles is on CUDA device 1, expected 0"):
+        Rasterizer(16, 16, OnDevice(TRIANGLES, device=1))
 
 
 @pytest.mark.parametrize(
