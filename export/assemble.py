@@ -68,7 +68,7 @@ def assemble(calibration: Calibration, out: Path, consent: str, progress: Progre
         )
         write_background(folder / "background.mp4", pictures(calibration.video, first, last), fit.fps)
         write_held_out(calibration, folder / "held_out.mp4", progress)
-        shutil.copyfile(calibration.fit_sheet, folder / "fit.png")
+        shutil.copyfile(calibration.fit_sheet, folder / "fit.jpg")
         preview = next(pictures(calibration.video, first, last))
         cv2.imwrite(str(folder / "preview.jpg"), cv2.cvtColor(preview, cv2.COLOR_RGB2BGR))
     return adaptation

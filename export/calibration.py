@@ -119,7 +119,7 @@ def calibration(work: Work, weights: Path, fitted: FaceFit, framing: Framing, mo
         renderer=work.folder / "renderer.onnx",
         architecture=work.renderer,
         face_model=model,
-        fit_sheet=work.folder / "fit.png",
+        fit_sheet=work.folder / "fit.jpg",
         held_out=HELD_OUT,
         any_voice=work.any_voice,
     )

@@ -123,7 +123,7 @@ def write_improved(
         adaptation.voice.save(scratch / "voice.safetensors")
         write_expression(adaptation.net, scratch / "expression.onnx")
         write_held_out(found, scratch / "held_out.mp4", bar)
-        shutil.copyfile(found.fit_sheet, scratch / "fit.png")
+        shutil.copyfile(found.fit_sheet, scratch / "fit.jpg")
         keep_learned(scratch, weights, adaptation.net, learned.fit)
     return adaptation
 

@@ -64,8 +64,8 @@ class Stages:
             lambda: self._fit(without(track, examined.usable), model, weights),
             lambda fitted, path: fitted.save(path),
         )
-        if not (self.work / "fit.png").exists():
-            overlay_sheet(self.work / "fit.png", read_frames(self.video), fitted)
+        if not (self.work / "fit.jpg").exists():
+            overlay_sheet(self.work / "fit.jpg", read_frames(self.video), fitted)
         return fitted
 
     def _fit(self, track: Track, model: FaceModel, weights: Path | None) -> FaceFit:

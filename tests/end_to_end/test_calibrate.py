@@ -75,11 +75,13 @@ def test_a_clip_becomes_a_puppet_after_an_interruption(clip: Path, tmp_path: Pat
         *FILES,
         "puppet.json",
         "held_out.mp4",
-        "fit.png",
+        "fit.jpg",
         "report.html",
         "verdict.json",
         "learned",
     }
+    kept = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    assert kept - (out / "background.mp4").stat().st_size < 30e6
     with av.open(str(out / "held_out.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == round(SECONDS * 25 * HELD_OUT)
 
