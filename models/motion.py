@@ -3,7 +3,6 @@
 A puppet made from a video needs none of this: head, lids, gaze and brows are the person's own, in the background clip.
 
 idle = Idle(len(clip), fps)
-expression = rest + idle(n).lids * shut_lids(face)
 rotation, translation = idle(n).moved(photo_rotation, photo_translation)
 """
 
@@ -18,8 +17,6 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 from numpy.typing import NDArray
 
-from models.face_model import FaceModel
-
 ROTATION = (0.6, 0.8, 0.9)
 """Spread of the head's turns: nodding, shaking, tilting; degrees."""
 TRANSLATION = (0.35, 0.17, 0.17)
@@ -33,13 +30,6 @@ LEAST_APART = 0.6
 """Seconds from one blink to the next."""
 CLOSING, SHUT, OPENING = 0.08, 0.04, 0.16
 """Seconds that the parts of a blink take."""
-UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
-LOWER_LIDS = (7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382)
-"""Tracker points that meet when the eyes close, pair by pair."""
-UPPER_SHARE = 0.9
-"""Of the way that the upper lid goes."""
-ELSEWHERE = 0.02
-"""Weight of a vertex that is neither on a lid nor on the lips: brows and cheeks may give way when lids shut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +99,3 @@ def _lid(since: float) -> float:
     way = min(since / CLOSING, (CLOSING + SHUT + OPENING - since) / OPENING)
     way = min(max(way, 0.0), 1.0)
     return way * way * (3 - 2 * way)
-
-
-def shut_lids(face: FaceModel) -> Float32[NDArray[np.float32], " K"]:
-    """Expression that shuts both eyes of a face at rest and leaves the lips alone, as nearly as the model can."""
-    vertex = dict(face.landmarks.tolist())
-    pairs = [
-        (vertex[up], vertex[low]) for up, low in zip(UPPER_LIDS, LOWER_LIDS, strict=True) if {up, low} <= vertex.keys()
-    ]
-    upper, lower = np.array(pairs, int).reshape(-1, 2).T
-    way = np.zeros_like(face.mean)
-    way[upper] = UPPER_SHARE * (face.mean[lower] - face.mean[upper])
-    way[lower] = (1 - UPPER_SHARE) * (face.mean[upper] - face.mean[lower])
-    weight = np.full(len(face.mean), ELSEWHERE, np.float32)
-    weight[np.concatenate([upper, lower, face.regions["lips"]])] = 1.0
-    basis = (face.expression * weight[:, None]).reshape(len(face.expression), -1)
-    return np.linalg.lstsq(basis.T, (way * weight[:, None]).ravel(), rcond=1e-4)[0].astype(np.float32)

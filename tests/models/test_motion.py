@@ -1,4 +1,4 @@
-"""Idle motion: human in size and rate, never periodic, at rest where the clip turns; lids that really shut."""
+"""Idle motion: human in size and rate, never periodic, at rest where the clip turns."""
 
 from fractions import Fraction
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from models.camera import rotation_matrix
-from models.face_model import FaceModel
-from models.motion import LOWER_LIDS, UPPER_LIDS, Idle, Motion, shut_lids
+from models.motion import Idle, Motion
 
 FPS = Fraction(25)
 FRAMES = 500
@@ -59,18 +58,6 @@ def test_every_blink_shuts_the_eyes():
     deepest = np.array([closure[start : start + 8].max() for start in starts])
     assert (deepest > 0.8).all()
     assert (closure == 0).mean() > 0.85
-
-
-def test_lids_meet_and_lips_do_not_move():
-    face = FaceModel.tracked()
-    vertex = dict(face.landmarks.tolist())
-    shut = face.shape(None, shut_lids(face))
-    gaps = np.array(
-        [shut[vertex[up], 1] - shut[vertex[low], 1] for up, low in zip(UPPER_LIDS, LOWER_LIDS, strict=True)]
-    )
-    assert np.abs(gaps).max() < 0.05  # of 0.8 cm
-    lips = face.regions["lips"]
-    assert np.abs(shut[lips] - face.mean[lips]).max() < 0.06
 
 
 def test_a_pose_is_turned_in_the_cameras_axes():
