@@ -69,13 +69,17 @@ class Drawing:
         """The face at `expression`, in the puppet's own coefficients, in picture `at` of the clip; on the host."""
         clip = self._clip
         with self._pasting.beside():
-            share = list(self._share(self._face, clip["photo"], clip["mask"], at)) if self._share else []
+            if self._share:
+                (alpha,) = self._share(self._face, clip["photo"], clip["mask"], at)
+                self._pasting.cover(alpha, at)
             self._pasting.begin(at)
         vertices, attributes = self._geometry(expression, clip["rotation"], clip["translation"], clip["camera"], at)
         stream = torch.cuda.current_stream().cuda_stream if self._device.type == "cuda" else 0
         self._rasterizer.draw(raw(vertices), raw(attributes), raw(self._face), stream=stream)
-        rgb, alpha = [*self._draw(self._face, clip["photo"], clip["mask"], at), *share]
-        return self._pasting.end(rgb, alpha, at)
+        rgb, *rest = self._draw(self._face, clip["photo"], clip["mask"], at)
+        for alpha in rest:
+            self._pasting.cover(alpha, at)
+        return self._pasting.end(rgb, at)
 
 
 def _beginning_with_the_clip(renderer: OnnxModule) -> Step:

@@ -26,10 +26,14 @@ Clip = Mapping[str, Tensor]
 
 
 class Pasting(Protocol):
-    """For B frames at once. `begin`, then `end`."""
+    """For B frames at once. `cover` and `begin`, then `end`."""
 
     def beside(self) -> AbstractContextManager[object]:
         """What is done in here need not wait for what is done outside, until `end`."""
+        ...
+
+    def cover(self, alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]) -> None:
+        """How much of each crop is to be taken: 255 all, 0 none."""
         ...
 
     def begin(self, at: Int64[Tensor, " B"]) -> None:
@@ -37,7 +41,7 @@ class Pasting(Protocol):
         ...
 
     def end(
-        self, rgb: UInt8[Tensor, "B S S 3"], alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]
+        self, rgb: UInt8[Tensor, "B S S 3"], at: Int64[Tensor, " B"]
     ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
         """The frames with these crops in them, in the host's memory: always the same, RGB or I420 (H · 3/2 rows)."""
         ...
@@ -61,17 +65,21 @@ class OnHost:
         """See `Pasting`."""
         return nullcontext()
 
+    def cover(self, alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]) -> None:
+        """See `Pasting`."""
+        self._alpha = alpha[..., 0].contiguous().numpy()
+
     def begin(self, at: Int64[Tensor, " B"]) -> None:
         """See `Pasting`."""
 
     def end(
-        self, rgb: UInt8[Tensor, "B S S 3"], alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]
+        self, rgb: UInt8[Tensor, "B S S 3"], at: Int64[Tensor, " B"]
     ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
         """See `Pasting`."""
         for session, number in enumerate(at.tolist()):
             frame = self._clip["frames"][number].copy()
             crop = Crop(*self._clip["crop"][number].tolist())
-            self._compositor.paste(frame, rgb[session].numpy(), alpha[session, ..., 0].contiguous().numpy(), crop)
+            self._compositor.paste(frame, rgb[session].numpy(), self._alpha[session], crop)
             self._taken.numpy()[session] = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420) if self._i420 else frame
         return self._taken
 
@@ -93,11 +101,7 @@ class OnDevice:
         self._patch = torch.empty(batch, bottom - top, right - left, 4, dtype=torch.uint8, device=device)
         self._sums = torch.zeros(batch, composite_cuda.SUMS, dtype=torch.int32, device=device)
         self._taken = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
-        drawn = _ranges(shape[1], shape[2], box) if i420 else [(3 * top * shape[2], 3 * bottom * shape[2])]
-        edges = [0, *(edge for span in drawn for edge in span), self._picture.shape[1]]
-        self._late = drawn
-        """Bytes of a frame in whose rows a crop may lie."""
-        self._early = list(zip(edges[::2], edges[1::2], strict=True))
+        self._early, self._late = byte_spans(shape, box, i420)
         self._second = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
         self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
@@ -107,6 +111,11 @@ class OnDevice:
         self._second.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._second):
             yield
+
+    def cover(self, alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]) -> None:
+        """See `Pasting`."""
+        stream = torch.cuda.current_stream().cuda_stream
+        self._kernels.cover(alpha.contiguous(), FADE, self._clip["crop"], at, self._corner, self._patch, stream)
 
     def begin(self, at: Int64[Tensor, " B"]) -> None:
         """See `Pasting`."""
@@ -122,15 +131,15 @@ class OnDevice:
         self._take(self._early)
 
     def end(
-        self, rgb: UInt8[Tensor, "B S S 3"], alpha: UInt8[Tensor, "B S S 1"], at: Int64[Tensor, " B"]
+        self, rgb: UInt8[Tensor, "B S S 3"], at: Int64[Tensor, " B"]
     ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
         """See `Pasting`."""
         here = torch.cuda.current_stream()
         here.wait_event(self._come)
-        frames, stream = self._clip["frames"], here.cuda_stream
-        drawn = rgb.contiguous(), alpha.contiguous()
-        self._kernels.place(*drawn, FADE, self._clip["crop"], frames, at, self._corner, self._patch, self._sums, stream)
-        self._kernels.mix(frames, at, self._corner, self._patch, self._sums, self._picture, self._i420, stream)
+        clip, stream = self._clip, here.cuda_stream
+        frames, place = clip["frames"], (at, self._corner, self._patch, self._sums)
+        self._kernels.place(rgb.contiguous(), clip["crop"], frames, *place, stream)
+        self._kernels.mix(frames, *place, self._picture, self._i420, stream)
         self._take(self._late)
         here.wait_stream(self._second)
         return self._taken
@@ -139,8 +148,7 @@ class OnDevice:
         """Copy these bytes of every frame to the host."""
         for here, there in zip(self._picture, self._taken.flatten(1), strict=True):
             for first, last in spans:
-                if last > first:
-                    there[first:last].copy_(here[first:last], non_blocking=True)
+                there[first:last].copy_(here[first:last], non_blocking=True)
 
 
 _WIDEST = (torch.int64, torch.int32, torch.int16, torch.uint8)
@@ -152,11 +160,13 @@ def _shape(clip: Clip, batch: int, i420: bool) -> tuple[int, ...]:
     return (batch, height * 3 // 2, width) if i420 else (batch, height, width, channels)
 
 
-def _ranges(rows: int, width: int, box: Box) -> list[tuple[int, int]]:
-    """Bytes of an I420 picture, Y, U and V, that show the box's rows."""
-    height = rows * 2 // 3
-    top, bottom = box[:2]
-    u = height * width
-    v = u + u // 4
-    small = top // 2 * (width // 2), bottom // 2 * (width // 2)
-    return [(top * width, bottom * width), (u + small[0], u + small[1]), (v + small[0], v + small[1])]
+def byte_spans(shape: tuple[int, ...], box: Box, i420: bool) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Bytes of a picture of this shape (with a batch axis) that no crop can change, and those in the box's rows."""
+    (_, rows, width, *_), (top, bottom, *_) = shape, box
+    late = [(3 * top * width, 3 * bottom * width)]
+    if i420:
+        u, v = rows * width * 2 // 3, rows * width * 5 // 6
+        first, last = top // 2 * (width // 2), bottom // 2 * (width // 2)
+        late = [(top * width, bottom * width), (u + first, u + last), (v + first, v + last)]
+    edges = [0, *(edge for span in late for edge in span), int(np.prod(shape[1:]))]
+    return [span for span in zip(edges[::2], edges[1::2], strict=True) if span[0] < span[1]], late

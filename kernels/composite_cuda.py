@@ -49,64 +49,78 @@ def _share(alpha: Array, row: Int, column: Int, fade: Int) -> Float:
     """Alpha, vanishing over `fade` pixels towards the border of the crop."""
     side = alpha.shape[0]
     ramp = min(min(row, side - 1 - row), min(column, side - 1 - column))
-    faded = _byte(_f(255) * min(_f(ramp) / _f(fade), _f(1)))
-    return _f(_byte(_f(alpha[row, column, 0]) * _f(faded) / _f(255)))
+    value = _f(alpha[row, column, 0])
+    if ramp >= fade:
+        return value
+    return _f(_byte(value * _f(_byte(_f(255) * _f(ramp) / _f(fade))) / _f(255)))
 
 
 @_device
-def _sampled(rgb: Array, alpha: Array, y: Float, x: Float, stretch: Float, fade: Int) -> tuple[Int, Int, Int, Int]:
-    """R, G, B and alpha of the crop at a point, in bytes; all 0 where alpha is."""
+def _source(crop: Array, row: Int, column: Int) -> tuple[Float, Float, Float]:
+    """Where a pixel of the frame has its middle in the crop (down, to the right), and how far a tap reaches."""
+    scale = crop[2]
+    y, x = (_f(row) + _f(0.5) - crop[1]) * scale, (_f(column) + _f(0.5) - crop[0]) * scale
+    return y, x, max(_f(1), _f(STRETCH) * scale)
+
+
+@cuda.jit
+def _cover(alpha: Array, fade: int, crops: Array, at: Array, top: int, left: int, patch: Array) -> None:
+    pixel, image = cuda.grid(1), cuda.blockIdx.y
+    row, column = pixel // patch.shape[2], pixel % patch.shape[2]
+    if row >= patch.shape[1]:
+        return
+    y, x, stretch = _source(crops[at[image]], top + row, left + column)
+    side, reach, share, total = alpha.shape[1], _f(2) * stretch, _f(0), _f(1)
+    if -reach < y < side + reach and -reach < x < side + reach:
+        total = _f(0)
+        first_row, first_column = np.int32(floor(y - reach + _f(0.5))), np.int32(floor(x - reach + _f(0.5)))
+        count = np.int32(ceil(_f(4) * stretch))
+        for i in range(first_row, first_row + count):
+            over = _keys(abs(_f(i) + _f(0.5) - y) / stretch)
+            for j in range(first_column, first_column + count):
+                weight = over * _keys(abs(_f(j) + _f(0.5) - x) / stretch)
+                total += weight
+                share += weight * _share(alpha[image], _inside(i, side), _inside(j, side), fade)
+    patch[image, row, column, 3] = _byte(share / total)
+
+
+@_device
+def _sampled(rgb: Array, y: Float, x: Float, stretch: Float) -> tuple[Int, Int, Int]:
+    """R, G and B of the crop at a point, in bytes."""
     side = rgb.shape[0]
     reach = _f(2) * stretch
-    if not (-reach < y < side + reach and -reach < x < side + reach):
-        return 0, 0, 0, 0
     first_row, first_column = np.int32(floor(y - reach + _f(0.5))), np.int32(floor(x - reach + _f(0.5)))
     count = np.int32(ceil(_f(4) * stretch))
-    share = total = _f(0)
-    for i in range(first_row, first_row + count):
-        over = _keys(abs(_f(i) + _f(0.5) - y) / stretch)
-        for j in range(first_column, first_column + count):
-            weight = over * _keys(abs(_f(j) + _f(0.5) - x) / stretch)
-            total += weight
-            share += weight * _share(alpha, _inside(i, side), _inside(j, side), fade)
-    opaque = _byte(share / total)
-    if opaque == 0:
-        return 0, 0, 0, 0
-    red = green = blue = _f(0)
+    red = green = blue = total = _f(0)
     for i in range(first_row, first_row + count):
         over = _keys(abs(_f(i) + _f(0.5) - y) / stretch)
         row = _inside(i, side)
         for j in range(first_column, first_column + count):
             weight = over * _keys(abs(_f(j) + _f(0.5) - x) / stretch)
             column = _inside(j, side)
+            total += weight
             red += weight * _f(rgb[row, column, 0])
             green += weight * _f(rgb[row, column, 1])
             blue += weight * _f(rgb[row, column, 2])
-    return _byte(red / total), _byte(green / total), _byte(blue / total), opaque
+    return _byte(red / total), _byte(green / total), _byte(blue / total)
 
 
 @cuda.jit
-def _place(
-    rgb: Array, alpha: Array, fade: int, crops: Array, frames: Array, at: Array, top: int, left: int,
-    patch: Array, sums: Array,
-) -> None:  # fmt: skip
+def _place(rgb: Array, crops: Array, frames: Array, at: Array, top: int, left: int, patch: Array, sums: Array) -> None:
     block = cuda.shared.array(SUMS, np.int32)
     thread, pixel, image = cuda.threadIdx.x, cuda.grid(1), cuda.blockIdx.y
     if thread < SUMS:
         block[thread] = 0
     cuda.syncthreads()
     row, column = pixel // patch.shape[2], pixel % patch.shape[2]
-    if row < patch.shape[1]:
+    if row < patch.shape[1] and patch[image, row, column, 3] != 0:
         n = at[image]
-        scale = crops[n, 2]
-        y, x = (_f(top + row) + _f(0.5) - crops[n, 1]) * scale, (_f(left + column) + _f(0.5) - crops[n, 0]) * scale
-        stretch = max(_f(1), _f(STRETCH) * scale)
-        drawn_red, drawn_green, drawn_blue, opaque = _sampled(rgb[image], alpha[image], y, x, stretch, fade)
+        y, x, stretch = _source(crops[n], top + row, left + column)
+        drawn_red, drawn_green, drawn_blue = _sampled(rgb[image], y, x, stretch)
         patch[image, row, column, 0] = drawn_red
         patch[image, row, column, 1] = drawn_green
         patch[image, row, column, 2] = drawn_blue
-        patch[image, row, column, 3] = opaque
-        if 0 < opaque < 255:
+        if patch[image, row, column, 3] != 255:
             below = frames[n, top + row, left + column]
             red, green, blue = np.int32(below[0]), np.int32(below[1]), np.int32(below[2])
             if max(abs(drawn_red - red), abs(drawn_green - green), abs(drawn_blue - blue)) <= ALIKE:
@@ -212,34 +226,42 @@ def to_i420(frames: Array, at: Array, out: Array, stream: int) -> None:
     _to_i420[_grid(bytes_each // 6, batch), THREADS, _queue(stream)](frames, at, out)
 
 
-def place(
-    rgb: Array, alpha: Array, fade: int, crops: Array, frames: Array, at: Array, corner: tuple[int, int],
-    patch: Array, sums: Array, stream: int,
-) -> None:  # fmt: skip
-    """Resample drawn crops to their places, and add up what the colour match needs.
+def cover(alpha: Array, fade: int, crops: Array, at: Array, corner: tuple[int, int], patch: Array, stream: int) -> None:
+    """Resample how much of each crop is to be taken to its place in the frame.
 
     Args:
-        rgb: uint8 [B, S, S, 3].
         alpha: uint8 [B, S, S, 1].
         fade: width of the band along the crop's border over which alpha vanishes, px.
         crops: float32 [N, 3], x and y in the frame, and scale.
-        frames: uint8 [N, H, W, 3], what lies below.
         at: int64 [B], number of each crop's frame.
         corner: row and column of the box in the frame.
-        patch: uint8 [B, R, C, 4], the box; written.
-        sums: int32 [B, SUMS], zeros before.
+        patch: uint8 [B, R, C, 4], the box, whose last channel is written.
         stream: handle of the CUDA stream to launch on.
     """
     batch, rows, columns, _ = patch.shape
-    _place[_grid(rows * columns, batch), THREADS, _queue(stream)](
-        rgb, alpha, fade, crops, frames, at, *corner, patch, sums
-    )
+    _cover[_grid(rows * columns, batch), THREADS, _queue(stream)](alpha, fade, crops, at, *corner, patch)
+
+
+def place(
+    rgb: Array, crops: Array, frames: Array, at: Array, corner: tuple[int, int], patch: Array, sums: Array, stream: int
+) -> None:
+    """Resample drawn crops to their places, after `cover`, and add up what the colour match needs.
+
+    Args:
+        rgb: uint8 [B, S, S, 3].
+        crops, at, corner, stream: as for `cover`.
+        frames: uint8 [N, H, W, 3], what lies below.
+        patch: uint8 [B, R, C, 4], whose first channels are written where the last is not 0.
+        sums: int32 [B, SUMS], zeros before.
+    """
+    batch, rows, columns, _ = patch.shape
+    _place[_grid(rows * columns, batch), THREADS, _queue(stream)](rgb, crops, frames, at, *corner, patch, sums)
 
 
 def mix(
     frames: Array, at: Array, corner: tuple[int, int], patch: Array, sums: Array, out: Array, i420: bool, stream: int
 ) -> None:
-    """Blend what `place` gave into `out` uint8 [B, bytes], which holds frames `at` as RGB, or as I420 if so said.
+    """Blend what `cover` and `place` gave into `out` uint8 [B, bytes], which holds frames `at` as RGB or as I420.
 
     For I420, the box begins in even rows and columns and has an even number of each.
     """

@@ -61,7 +61,8 @@ def check(height: int, width: int, side: int, scales: tuple[float, ...]) -> None
             composite_cuda.to_i420(there[1], there[2], out, 0)
         else:
             out = cuda.to_device(frames[at].reshape(count, -1))
-        composite_cuda.place(*given, FADE, *there, (top, left), patch, sums, 0)
+        composite_cuda.cover(given[1], FADE, there[0], there[2], (top, left), patch, 0)
+        composite_cuda.place(given[0], *there, (top, left), patch, sums, 0)
         composite_cuda.mix(*there[1:], (top, left), patch, sums, out, i420, 0)
         found = out.copy_to_host()
         want = np.stack([planes(picture) for picture in expected]) if i420 else expected
