@@ -20,7 +20,14 @@ Outputs = dict[str, NDArray[Any]]
 
 PICTURE_PSNR: dict[Precision, float] = {"fp32": 50.0, "fp16": 40.0, "bf16": 40.0, "int8": 40.0}
 """dB, of the worst frame's lower face. Seen with the bundled renderer: fp32 64 and more (a byte rounds the other way),
-bf16 in OpenVINO 56.8, bf16 throughout 48.9, int8 44.5. Errors of 40 dB are below the noise of a webcam."""
+bf16 in OpenVINO 56.8, bf16 throughout 48.9, fp16 60.0, int8 44.5. Errors of 40 dB are below the noise of a webcam.
+
+int8 on the jester's held-out part, 399 frames with expressions seen in the clip and not in speech that it was fitted
+to: median 45.8, three frames under 40, the worst 38.9. The independent judge sees no difference from fp32 as large as
+that between crf 17 and 20 in the encoder: r of the mouth's opening .9949 for .9945 (crf: .9945 to .9951), amplitude
+.984 for .986 (.984 to .988), lip distance 1.138 for 1.152 % (1.100 to 1.159), jitter .995 for .975 (.963 to 1.005), of
+the lips 1.013 for .982 (.944 to .986), PSNR 29.51 for 29.45 dB (29.37 to 29.48), sharpness .522 for .514 (.495 to
+.522)."""
 ALPHA: dict[Precision, int] = {"fp32": 2, "fp16": 4, "bf16": 4, "int8": 12}
 """Levels by which the blend mask may differ. Seen: fp32 0, bf16 2, int8 7."""
 RELATIVE: dict[Precision, float] = {"fp32": 2e-3, "fp16": 2e-2, "bf16": 5e-2, "int8": 5e-2}
