@@ -138,8 +138,11 @@ def blend(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
     quarter of the whole network's time to blur or enlarge a single channel at full size.
     """
     coarse = functional.avg_pool2d(functional.avg_pool2d(mask, 4), 3, stride=1, padding=1)
-    tap = mask.new_tensor([[3, 5, 0], [1, 7, 0], [0, 7, 1], [0, 5, 3]]) / 8
-    kernel = (tap[:, None, :, None] * tap[None, :, None, :]).reshape(16, 1, 3, 3)
+    # Linear weights of three pixels for each of the four between them; a list of numbers would be copied to the GPU,
+    # which no CUDA graph can hold.
+    pixels, parts = (torch.arange(count, device=mask.device, dtype=mask.dtype) for count in (3, 4))
+    taps = (1 - (pixels - 0.625 - parts[:, None] / 4).abs()).clamp_min(0)
+    kernel = (taps[:, None, :, None] * taps[None, :, None, :]).reshape(16, 1, 3, 3)
     near = functional.pixel_shuffle(functional.conv2d(coarse, kernel, padding=1), 4)
     return (2 * near - 1).clamp(0, 1)
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from models.renderer import DESIGNS
 from models.renderer_format import CHANNELS, SIZE
 from models.training import train_renderer
 from models.training.data import Clip
+from models.training.team import Team
 from models.training.train_renderer import CHECKPOINT, Plan, train
 
 FRAMES = 10
@@ -50,6 +53,23 @@ def clock(monkeypatch):
 
 def weights(renderer):
     return torch.cat([parameter.flatten() for parameter in renderer.parameters()])
+
+
+class NothingFromPython(TorchDispatchMode):
+    """Refuses tensors that are made of Python's numbers: they are copied to the GPU, which no CUDA graph can hold."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func is not torch.ops.aten.lift_fresh.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", DESIGNS)
+def test_a_cuda_graph_can_hold_a_step(clip, kind):
+    drawn = Clip(clip, torch.device("cpu"), 0.2, whole=kind == "unet256", pairs=DESIGNS[kind].recurrent)
+    training = train_renderer._Training(Plan(minutes=1.0, kind=kind, batch=1), drawn, Team(), None)
+    batch = drawn.batch(1, torch.Generator())
+    with NothingFromPython():
+        training.learn(batch, adversarial=True)
 
 
 def test_it_learns_in_the_time_it_has(clip, tmp_path, clock):
