@@ -205,3 +205,10 @@ def test_serving_does_not_calibrate(monkeypatch):
     monkeypatch.setattr(choose, "find_spec", lambda name: object())
     assert "int8" not in {recipe.precision for recipe in choose.candidates(Wish(), calibrated=False)}
     assert "int8" in {recipe.precision for recipe in choose.candidates(Wish(), calibrated=True)}
+
+
+def test_bf16_is_not_chosen_where_it_would_be_emulated(monkeypatch):
+    from export import openvino_engine
+
+    monkeypatch.setattr(openvino_engine, "describe", lambda device: {"capability": "avx2 avx512f avx512_vnni"})
+    assert openvino_engine.native_precision() == "fp32"
