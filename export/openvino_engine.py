@@ -41,7 +41,7 @@ class OpenVinoNetwork:
 def native_precision() -> Precision:
     """The fastest precision that needs no calibration: bf16 where the processor computes in it.
 
-    OpenVINO counts bf16 also where it emulates it, seven times slower than fp32, and where oneDNN was told to do without.
+    OpenVINO counts bf16 also where it emulates it, seven times slower than fp32, and where oneDNN is to do without.
     """
     instructions = describe("cpu")["capability"].split()
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
