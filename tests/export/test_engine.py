@@ -1,5 +1,8 @@
 """Every engine gives the same from the same file, and a missing one is said."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +50,14 @@ def test_says_that_no_engine_is_there(onnx: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="None of openvino, onnxruntime is installed"):
         load(onnx, FOR_PICTURES)
+
+
+def test_libraries_tell_nobody(tmp_path):
+    script = """
+from export.engine import FOR_VOICE, load
+from models.puppet import Puppet
+load(Puppet.bundled().folder / "expression.onnx", FOR_VOICE[:1])
+"""
+    quiet = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=quiet | {"HOME": str(tmp_path)})
+    assert list(tmp_path.rglob("*")) == [], "where ONNX Runtime keeps who you are, to send it"
