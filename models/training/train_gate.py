@@ -44,5 +44,5 @@ def train_gate(batches: Batches, config: Config, device: str) -> SpeechGate:
         optimizer.step()
         schedule.step()
         if step % 500 == 0:
-            print(f"speech gate, step {step}: cross entropy {float(cost):.4f}", flush=True)
+            print(f"speech gate, step {step}: cross entropy {float(cost.detach()):.4f}", flush=True)
     return gate.cpu()
