@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from export import engine
+from export import engine, parity, recorded
 from export.engine import FOR_PICTURES, FOR_VOICE, load
 from export.onnx_file import write
 from models.errors import InputError
+from models.puppet import Puppet
 
 
 class Echo(torch.nn.Module):
@@ -61,3 +62,10 @@ load(Puppet.bundled().folder / "expression.onnx", FOR_VOICE[:1])
     quiet = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=quiet | {"HOME": str(tmp_path)})
     assert list(tmp_path.rglob("*")) == [], "where ONNX Runtime keeps who you are, to send it"
+
+
+def test_a_voice_network_is_not_rounded_in_any_engine():
+    onnx = Puppet.bundled().folder / "expression.onnx"
+    feeds = recorded.hops()[:200]
+    here, there = (list(parity.run(load(onnx, (name,)), feeds)) for name in FOR_VOICE)
+    assert max(np.abs(a["expression"] - b["expression"]).max() for a, b in zip(here, there, strict=True)) < 1e-5
