@@ -21,7 +21,7 @@ def gains(picture: Array, patch: Array) -> tuple[int, int, int]:
     A change of exposure is a gain; an offset as well could not be told from it on a rim of skin, and would lift the
     black inside a mouth. `picture`: uint8 [H, W, 3]. `patch`: uint8 [H, W, 4], RGB and alpha.
     """
-    count = red = green = blue = drawn_red = drawn_green = drawn_blue = signed(0)  # a literal would be a type of its own
+    count = red = green = blue = drawn_red = drawn_green = drawn_blue = signed(0)  # a literal is a type of its own
     for y in range(patch.shape[0]):
         for x in range(patch.shape[1]):
             if 0 < patch[y, x, 3] < 255:
