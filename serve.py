@@ -162,7 +162,7 @@ def render(
     with Progress(transient=True) as bar:
         total = ceil(source.seconds * animator.fps) if source.seconds else None
         task = bar.add_task(f"{voice.name} → {video.name}", total=total)
-        sinks = [sink, ProgressSink(lambda frames: bar.update(task, completed=frames))]
+        sinks: list[VideoSink] = [sink, ProgressSink(lambda frames: bar.update(task, completed=frames))]
         asyncio.run(run_loop(source, animator, sinks, live=False, telemetry=telemetry))
     write_report(settings, telemetry.report())
     print(f"Wrote {video}.")
