@@ -5,9 +5,6 @@ moment of the machine falls on all of them.
 """
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 import time
 from itertools import product
@@ -18,6 +15,7 @@ import numpy as np
 from export.engine import load
 from export.onnx_file import write_renderer
 from models.renderer import build
+from tests.bench.table import tell
 
 KINDS = ("standard", "small", "masked", "textured", "unet256")
 ENGINES = ("openvino", "onnxruntime")
@@ -61,11 +59,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=10)
     arguments = parser.parse_args()
     rows = measure(arguments.rounds, arguments.calls)
-    for row in rows:
-        print("  ".join(f"{name} {value}" for name, value in row.items()))
-    if arguments.json:
-        machine = {"cpu": platform.processor(), "cores": os.cpu_count(), "load": os.getloadavg()}
-        arguments.json.write_text(json.dumps({"machine": machine, "ms": rows}, indent=2))
+    tell(rows, arguments.json)
 
 
 if __name__ == "__main__":

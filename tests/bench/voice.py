@@ -5,9 +5,6 @@ the renderer ran in between, as it does live, or where memory larger than any ca
 """
 
 import argparse
-import json
-import os
-import platform
 import time
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from export.engine import FOR_PICTURES, FOR_VOICE, load
 from models.puppet import Puppet
 from models.video import read_sound
 from models.voice_stream import DIAL, SAMPLE_RATE
+from tests.bench.table import tell
 
 SWEPT = 96 << 20
 """Bytes; more than the caches of a server hold."""
@@ -70,11 +68,7 @@ def main() -> None:
     folder = Puppet.bundled().folder
     expression = arguments.expression or folder / "expression.onnx"
     rows = measure(expression, folder / "renderer.onnx", (1, 4), arguments.calls)
-    for row in rows:
-        print("  ".join(f"{name} {value}" for name, value in row.items()))
-    if arguments.json:
-        machine = {"cpu": platform.processor(), "cores": os.cpu_count(), "load": os.getloadavg()}
-        arguments.json.write_text(json.dumps({"machine": machine, "ms": rows}, indent=2))
+    tell(rows, arguments.json)
 
 
 if __name__ == "__main__":

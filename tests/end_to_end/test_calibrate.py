@@ -10,7 +10,6 @@ import calibrate
 from export import stages
 from export.calibration import HELD_OUT
 from models.background import Background
-from models.downloads import tracker_networks
 from models.errors import InputError
 from models.puppet import FILES, Puppet
 from models.tracker import Track
@@ -22,21 +21,16 @@ SECONDS = 6
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(filmed: Background, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The character, silent in the picture and speaking in the sound: enough to run every stage."""
-    try:
-        tracker_networks()
-    except InputError as error:
-        pytest.skip(str(error))
     puppet = Puppet.bundled()
-    background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
     path = tmp_path_factory.mktemp("calibrate") / "character.mp4"
     with av.open(str(path), "w") as file:
         picture = file.add_stream("libx264", rate=puppet.fps, options={"crf": "14"})
         picture.width, picture.height, picture.pix_fmt = puppet.manifest.width, puppet.manifest.height, "yuv420p"
         sound = file.add_stream("aac", rate=16_000, layout="mono")
         for n in range(int(SECONDS * puppet.fps)):
-            file.mux(picture.encode(av.VideoFrame.from_ndarray(background.frame(n), format="rgb24")))
+            file.mux(picture.encode(av.VideoFrame.from_ndarray(filmed.frame(n), format="rgb24")))
         file.mux(picture.encode(None))
         voice = read_sound(BUNDLED / "hello.wav")
         assert voice is not None

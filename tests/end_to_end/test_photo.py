@@ -12,7 +12,6 @@ import calibrate
 from export import photo
 from export.engine import FOR_PICTURES, FOR_VOICE, load
 from models.background import Background
-from models.downloads import tracker_networks
 from models.errors import InputError, PuppetError, TrackingError, VideoError
 from models.portrait import PaintedPortrait
 from models.puppet import Puppet
@@ -25,16 +24,9 @@ FRAMES = 12
 
 
 @pytest.fixture(scope="module")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        tracker_networks()
-    except InputError as error:
-        pytest.skip(str(error))
-    puppet = Puppet.bundled()
-    background = Background(puppet.folder / "background.mp4", puppet.manifest.frames)
+def picture(filmed: Background, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "character.png"
-    cv2.imwrite(str(path), background.frame(0)[..., ::-1])
-    background.close()
+    cv2.imwrite(str(path), filmed.frame(0)[..., ::-1])
     return path
 
 
