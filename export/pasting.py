@@ -103,7 +103,7 @@ class OnDevice:
         self._taken = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
         self._early, self._late = byte_spans(shape, box, i420)
         self._second = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
-        self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]  # likewise
 
     @contextmanager
     def beside(self) -> Iterator[None]:

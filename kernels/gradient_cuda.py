@@ -1,5 +1,6 @@
 """`gradient.py` on a CUDA device, a thread per pixel; sums are atomic, so their last bits depend on the order."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numba.cuda
@@ -62,7 +63,7 @@ def _smooth_all_back(
             )
 
 
-def _launcher(kernel: Kernel) -> Any:  # noqa: ANN401
+def _launcher(kernel: Kernel) -> Callable[..., None]:
     def launch(ids: Array, *arrays: Array, stream: int = 0) -> None:
         height, width = ids.shape
         launcher(kernel, height * width, stream)(view(ids), *map(view, arrays))

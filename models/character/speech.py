@@ -7,6 +7,7 @@ part of Marotte and nothing live needs it.
 import ctypes
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,11 +85,12 @@ def speak(text: str, voice: Voice) -> Speech:
 
     def collect(samples: object, count: int, events: object) -> int:
         if count > 0:
-            sound.extend(ctypes.string_at(samples, 2 * count))  # type: ignore[arg-type]
+            sound.extend(ctypes.string_at(cast("ctypes._Pointer[ctypes.c_short]", samples), 2 * count))
+        listed = cast("ctypes._Pointer[_Event]", events)
         n = 0
-        while events[n].type != _LAST:  # type: ignore[index]
-            if events[n].type == _PHONEME:  # type: ignore[index]
-                marks.append((events[n].sample, events[n].name.decode("utf-8", "ignore")))  # type: ignore[index]
+        while listed[n].type != _LAST:
+            if listed[n].type == _PHONEME:
+                marks.append((listed[n].sample, listed[n].name.decode("utf-8", "ignore")))
             n += 1
         return 0
 

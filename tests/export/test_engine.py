@@ -53,15 +53,16 @@ def test_says_that_no_engine_is_there(onnx: Path, monkeypatch: pytest.MonkeyPatc
         load(onnx, FOR_PICTURES)
 
 
-def test_libraries_tell_nobody(tmp_path):
-    script = """
-from export.engine import FOR_VOICE, load
+@pytest.mark.parametrize("engines", [FOR_PICTURES, FOR_VOICE], ids=lambda engines: engines[0])
+def test_libraries_tell_nobody(tmp_path: Path, engines: tuple[engine.Engine, ...]):
+    script = f"""
+from export.engine import load
 from models.puppet import Puppet
-load(Puppet.bundled().folder / "expression.onnx", FOR_VOICE[:1])
+load(Puppet.bundled().folder / "expression.onnx", {engines[:1]})
 """
     quiet = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=quiet | {"HOME": str(tmp_path)})
-    assert list(tmp_path.rglob("*")) == [], "where ONNX Runtime keeps who you are, to send it"
+    assert list(tmp_path.rglob("*")) == [], "where libraries keep who you are, to send it"
 
 
 def test_a_voice_network_is_not_rounded_in_any_engine():
