@@ -45,8 +45,8 @@ class Compositor:
         """
         cv2.multiply(alpha, self._fade, dst=self._alpha, scale=1 / 255)
         left, top, width, height = cv2.boundingRect(self._alpha)
-        x0, x1 = _span(left, width, crop.x, crop.scale, frame.shape[1])
-        y0, y1 = _span(top, height, crop.y, crop.scale, frame.shape[0])
+        x0, x1 = span(left, width, crop.x, crop.scale, frame.shape[1])
+        y0, y1 = span(top, height, crop.y, crop.scale, frame.shape[0])
         if x0 >= x1 or y0 >= y1:
             return
         cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA, dst=self._rgba)
@@ -63,7 +63,7 @@ class Compositor:
         return self._patch[: 4 * height * width].reshape(height, width, 4)
 
 
-def _span(start: int, length: int, origin: float, scale: float, size: int) -> tuple[int, int]:
+def span(start: int, length: int, origin: float, scale: float, size: int) -> tuple[int, int]:
     """First and one past the last of `size` frame pixels on an axis that `length` crop pixels from `start` on reach."""
     reach = 2 * max(1 / scale, 1)  # of the cubic kernel, in px of the frame
     first, last = math.floor(origin + start / scale - reach), math.ceil(origin + (start + length) / scale + reach)

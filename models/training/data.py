@@ -4,6 +4,7 @@ The folder holds everything that training needs, so it can be trained wherever t
 
     face.npy    uint8 [N, 256, 256, 6]  the rasterized face
     photo.npy   uint8 [N, 256, 256, 3]  the crop as filmed
+    target.npy  uint8 [N, 256, 256, 3]  what to draw, so that its paste is as filmed (targets.py)
     mask.npy    uint8 [N, 256, 256]     255 in the hole
     mouth.npy   float32 [N, 4]          the lips' box, px of the crop
     partner.npy int32 [N, M]            frames whose head is in the same place, saying something else
@@ -25,6 +26,7 @@ from torch import Tensor
 from models.errors import TrackingError
 from models.renderer_format import BLANK, SIZE
 
+STORES = ("face", "photo", "target", "mask")
 SHIFT = 10
 """Furthest random displacement of the window, px, either way."""
 SWAPPED = 0.5
@@ -47,7 +49,7 @@ class Batch:
     """1 where the target is what the hole should show, else 0: with a partner's surroundings that is the face alone,
     for the partner's collar is elsewhere."""
     target: Float[Tensor, "B 3 H W"]
-    """The picture as filmed, 0..1."""
+    """What to draw, 0..1."""
     mouth: Float[Tensor, "B 4"]
     """The lips' box, px of the window."""
     behind: UInt8[Tensor, "B H W 3"]
@@ -77,13 +79,13 @@ class Clip:
         self, folder: Path, device: torch.device, held_out: float = 0.0, whole: bool = False, pairs: bool = False
     ) -> None:
         """Open a folder. `whole`: the window is the whole crop. `pairs`: batches come with the frames before."""
-        files = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in ("face", "photo", "mask")}
+        files = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in STORES}
         self.frames = max(1, round(len(files["face"]) * (1 - held_out)))
         tensors = {name: torch.from_numpy(array[: self.frames]) for name, array in files.items()}
         size = sum(tensor.nbytes for tensor in tensors.values())
         resident = device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 2
         self._home = device if resident else torch.device("cpu")
-        self._face, self._photo, self._mask = (tensor.to(self._home) for tensor in tensors.values())
+        self._stores = {name: tensor.to(self._home) for name, tensor in tensors.items()}
         self._device = device
         self._pairs = pairs
         self._mouth = torch.from_numpy(np.load(folder / "mouth.npy")[: self.frames])
@@ -125,13 +127,8 @@ class Clip:
         rows = (y[:, None] + torch.arange(height, device=self._home))[:, :, None]
         columns = (x[:, None] + torch.arange(width, device=self._home))[:, None, :]
         cut = [
-            store[number[:, None, None], rows, columns].to(self._device, non_blocking=True)
-            for store, number in (
-                (self._face, frame),
-                (self._photo, frame),
-                (self._photo, place),
-                (self._mask, place),
-            )
+            self._stores[name][number[:, None, None], rows, columns].to(self._device, non_blocking=True)
+            for name, number in (("face", frame), ("target", frame), ("photo", place), ("mask", place))
         ]
         face, target, photo, mask = cut
         own = (place == frame).to(self._device, non_blocking=True)[:, None, None]

@@ -18,8 +18,9 @@ from models.errors import VideoError
 from models.renderer_format import CHANNELS, SIZE
 from models.training.fit_face import FaceFit
 from models.training.framing import Framing
+from models.training.targets import target
 
-FILES = ("face", "photo", "mask", "mouth", "partner", "usable")
+FILES = ("face", "photo", "target", "mask", "mouth", "partner", "usable")
 PARTNERS = 16
 NEAR_IN_CROP, NEAR_IN_FRAME = 2.0, 8.0
 """Mean distance of two holes' outlines under which one frame may stand in for the other, px of the crop: as the
@@ -52,19 +53,21 @@ def prepare(
         return np.lib.format.open_memmap(scratch / f"{name}.npy", "w+", np.uint8, shape)
 
     try:
-        faces, photos, masks = new("face", (CHANNELS,)), new("photo", (3,)), new("mask", ())
+        faces, masks = new("face", (CHANNELS,)), new("mask", ())
+        photos, targets = new("photo", (3,)), new("target", (3,))
         done = 0
         for n, picture in zip(range(count), pictures, strict=False):
             crop = framing.crop_at(n)
             faces[n] = conditioner.face(fit.expression[n], fit.rotation[n], fit.translation[n], crop)
             photos[n] = cut(picture, crop)
+            targets[n] = target(picture, crop)
             masks[n] = hole_mask(framing.hole[n])
             done = n + 1
             if progress:
                 progress(done, count)
         if done < count:
             raise VideoError(f"The clip has {done} frames where {count} were fitted; calibrate it again.")
-        for file in (faces, photos, masks):
+        for file in (faces, photos, targets, masks):
             file.flush()
         np.save(scratch / "mouth.npy", framing.mouth)
         np.save(scratch / "partner.npy", partners(framing))

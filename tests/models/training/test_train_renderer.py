@@ -30,6 +30,7 @@ def clip(tmp_path_factory):
     arrays = {
         "face": face.astype(np.uint8),
         "photo": photo.astype(np.uint8),
+        "target": photo.astype(np.uint8),
         "mask": np.repeat(disc[None] * np.uint8(255), FRAMES, axis=0),
         "mouth": np.tile(np.float32([100, 110, 156, 140]), (FRAMES, 1)),
         "partner": np.arange(FRAMES, dtype=np.int32)[::-1, None].repeat(4, axis=1),
