@@ -87,6 +87,26 @@ def test_a_device_gives_the_ids_of_the_cpu(seed):
 
 
 @needs_device
+def test_a_thousand_runs_of_a_pose_give_the_same_bits():
+    """Triangles from less than a pixel to a third of the picture, so that threads meet in every way the kernel has."""
+    points, triangles = sphere(70_000)
+    vertices = np.concatenate([see(points, 1, 256, 256), see(points, 2, 256, 256) + np.float32(20)])
+    vertices[::999, :2] += 80
+    both = np.concatenate([triangles, triangles + len(points)])
+    attributes = np.random.default_rng(0).random((len(vertices), 3)).astype(np.float32)
+    arrays = on_device(vertices, attributes, np.zeros((256, 256, 3), np.float32))
+    rasterizer = Rasterizer(256, 256, *on_device(both))
+    rasterizer.draw(*arrays)
+    ids, picture = rasterizer.ids.copy_to_host(), arrays[2].copy_to_host()
+    assert (ids >= len(triangles)).any()
+    for _ in range(1000):
+        arrays[2].copy_to_device(np.zeros_like(picture))
+        rasterizer.draw(*arrays)
+        assert (rasterizer.ids.copy_to_host() == ids).all()
+        assert (arrays[2].copy_to_host() == picture).all()
+
+
+@needs_device
 def test_drawing_is_captured_in_a_graph_with_pytorch():
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
