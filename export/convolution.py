@@ -24,41 +24,47 @@ Node = tuple[str, list[str], list[str], dict[str, Any]]
 @torch.library.custom_op(
     "marotte::convolve",
     mutates_args=(),
-    schema="(Tensor x, Tensor weight, Tensor bias, Tensor? added, int[] stride, int[] pad) -> Tensor",
+    schema="(Tensor x, Tensor weight, Tensor bias, Tensor? added, int[] stride, int[] pad, bool relu) -> Tensor",
 )
 def convolve(
-    x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, stride: list[int], pad: list[int]
+    x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, stride: list[int], pad: list[int], relu: bool
 ) -> Tensor:
-    """relu(conv(x) + bias + added), channels last on CUDA."""
-    if not x.is_cuda:
-        out = functional.conv2d(x, weight, bias, stride, pad)
-        return functional.relu(out if added is None else out + added)
-    x = x.contiguous(memory_format=torch.channels_last)
-    rest = bias, stride, pad, [1, 1], 1
-    if added is None:
-        return torch.cudnn_convolution_relu(x, weight, *rest)
-    return torch.cudnn_convolution_add_relu(x, weight, added.contiguous(memory_format=torch.channels_last), 1.0, *rest)
+    """conv(x) + bias + added, then ReLU if so said; channels last on CUDA."""
+    if x.is_cuda:
+        from export import small_convolution  # needs Triton, so only here
+
+        x = x.contiguous(memory_format=torch.channels_last)
+        added = None if added is None else added.contiguous(memory_format=torch.channels_last)
+        if small_convolution.fits(x, weight, stride, pad):
+            return small_convolution.convolve(x, weight, bias, added, stride[0], relu)
+        if relu and added is None:
+            return torch.cudnn_convolution_relu(x, weight, bias, stride, pad, [1, 1], 1)
+        if relu and added is not None:
+            return torch.cudnn_convolution_add_relu(x, weight, added, 1.0, bias, stride, pad, [1, 1], 1)
+    out = functional.conv2d(x, weight, bias, stride, pad)
+    out = out if added is None else out + added
+    return functional.relu(out) if relu else out
 
 
 @convolve.register_fake
-def _(x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, stride: list[int], pad: list[int]) -> Tensor:
+def _(
+    x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, stride: list[int], pad: list[int], relu: bool
+) -> Tensor:
     return functional.conv2d(x, weight, bias, stride, pad).to(memory_format=torch.channels_last)
 
 
 @convolve.register_vmap
 def _(
     info: Batching, dims: tuple[Any, ...], x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None,
-    stride: list[int], pad: list[int],
+    stride: list[int], pad: list[int], relu: bool,
 ) -> tuple[Tensor, int]:  # fmt: skip
     """Batches of batches of pictures are a batch of pictures."""
-    given = [_flat(tensor, dim) for tensor, dim in ((x, dims[0]), (added, dims[3]))]
-    out = convolve(given[0], weight, bias, given[1], stride, pad)
+    together = None if added is None else _flat(added, dims[3])
+    out = convolve(_flat(x, dims[0]), weight, bias, together, stride, pad, relu)
     return out.unflatten(0, (info.batch_size, -1)), 0
 
 
-def _flat(x: Tensor | None, dim: int | None) -> Tensor | None:
-    if x is None or dim is None:
-        return x
+def _flat(x: Tensor, dim: int) -> Tensor:
     return x.movedim(dim, 0).flatten(0, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -113,7 +119,7 @@ def _spread(weight: Float[Tensor, "O C 3 3"], size: int) -> Float[Tensor, "O2 C2
 
 
 def joined(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
-    """The nodes, in order, with each Conv, Relu and each Conv, Add, Relu as one "ConvRelu"."""
+    """The nodes, in order, with each Conv, Relu and each Conv, Add, Relu as one "ConvRelu", and Conv as "ConvBias"."""
     uses = Counter([*outputs, *(name for _, inputs, _, _ in nodes for name in inputs)])
     begun: dict[str, tuple[list[str], dict[str, Any], set[str]]] = {}
     """Of a value that a convolution gives, perhaps after an addition: inputs, attributes, and all such values."""
@@ -131,7 +137,10 @@ def joined(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
             result = [one for one in result if not values.intersection(one[2])]
             node = "ConvRelu", taken, [output], given
         result.append(node)
-    return result
+    return [
+        ("ConvBias", inputs, values, how) if kind == "Conv" and _is_plain(inputs, how) else (kind, inputs, values, how)
+        for kind, inputs, values, how in result
+    ]
 
 
 def _is_plain(inputs: list[str], attributes: dict[str, Any]) -> bool:

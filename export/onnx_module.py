@@ -146,6 +146,13 @@ def _convolve(
     return run(x, weight, bias, tuple(strides), tuple(pads[: len(strides)]), tuple(dilations), group)
 
 
+def _joined(
+    x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None = None, *, strides: list[int], pads: list[int],
+    relu: bool, **_: Any,
+) -> Tensor:  # fmt: skip
+    return convolve(x, weight, bias, added, strides, pads[:2], relu)
+
+
 def _deconvolve(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, strides: list[int], pads: list[int], group: int, **_: Any
 ) -> Tensor:
@@ -240,9 +247,8 @@ _SHAPED = {"Reshape", "Slice", "Gather", "Resize", "Unsqueeze", "Squeeze", "Expa
 """Whose numbers must stay numbers."""
 
 _OPERATORS: Mapping[str, Callable[..., Value]] = {
-    "ConvRelu": lambda x, weight, bias, added=None, *, strides, pads, **_: convolve(
-        x, weight, bias, added, strides, pads[:2]
-    ),
+    "ConvRelu": lambda *given, **how: _joined(*given, **how, relu=True),
+    "ConvBias": lambda *given, **how: _joined(*given, **how, relu=False),
     "Conv": _convolve, "ConvTranspose": _deconvolve, "BatchNormalization": _normalise,
     "AveragePool": _average, "MaxPool": _highest, "Resize": _resize,
     "DepthToSpace": lambda x, blocksize, mode: functional.pixel_shuffle(x, blocksize),
