@@ -70,7 +70,7 @@ def test_sessions_do_not_disturb_one_another(puppet, clip, sound):
 
 def test_what_the_compiler_is_given_is_the_same_frame(puppet, clip, sound, monkeypatch):
     traced = []
-    monkeypatch.setattr(torch, "compile", lambda program, dynamic: traced.append(program) or program)
+    monkeypatch.setattr(torch, "compile", lambda program, **_: traced.append(program) or program)
     plain = play(FrameGraph(puppet, clip, precision="fp32", device="cpu"), sound[:, : 640 * 3])
     fused = play(FrameGraph(puppet, clip, precision="fp32", device="cpu", fused=True), sound[:, : 640 * 3])
     assert len(traced) == 4, "voice, face model, blend mask, picture"
