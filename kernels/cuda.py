@@ -187,7 +187,7 @@ def launcher(kernel: Kernel, threads: int, stream: int, batch: int = 1) -> Kerne
     A small mesh or picture needs few blocks: that Numba advises against that is of no use to the caller.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Grid size")
+        warnings.filterwarnings("ignore", message=".*Grid size")  # it may begin with a colour
         return kernel[(-(-threads // THREADS), batch), THREADS, cuda.external_stream(stream) if stream else 0]
 
 
