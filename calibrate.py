@@ -78,8 +78,6 @@ class Kind(StrEnum):
 
     standard = "standard"
     small = "small"
-    masked = "masked"
-    textured = "textured"
     unet256 = "unet256"
 
 

@@ -4,17 +4,16 @@ Letters: B batch, H W C picture. Pictures are uint8 [B, H, W, C] on both sides, 
 an exported network takes and gives what the live path holds. H and W are multiples of 16 (of 256 for the U-Net).
 
     renderer = build("standard")
-    rgb, alpha = renderer(face, photo, mask)       # as the engine runs it
-    drawn, alpha = renderer.draw(face, photo, mask)  # as training sees it: float, channels first, unclipped
+    rgb, alpha = renderer(face, photo, mask)  # as the engine runs it
+    drawn = renderer.draw(face, photo, mask)  # as training sees it: float, channels first, unclipped
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, UInt8
@@ -23,41 +22,18 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.feature_texture import FeatureTexture
 from models.renderer_format import CHANNELS
 from models.trunks import ShuffleNet, UNet256
 
-Kind = Literal["standard", "small", "masked", "textured", "recurrent", "unet256"]
+Kind = Literal["standard", "small", "unet256"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 INPUTS = CHANNELS + 3 + 1
+STANDARD, SMALL = (64, 96, 160), (32, 56, 96)
+"""Channels at a quarter, an eighth and a sixteenth of the resolution."""
 Face = UInt8[Tensor, "B H W 6"]
 Photo = UInt8[Tensor, "B H W 3"]
 Mask = UInt8[Tensor, "B H W 1"]
 Colours = Float[Tensor, "B 3 H W"]
-Share = Float[Tensor, "B 1 H W"]
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """What sets one kind of renderer apart."""
-
-    widths: tuple[int, int, int] = (64, 96, 160)
-    """Channels at a quarter, an eighth and a sixteenth of the resolution."""
-    texture: int = 0
-    """Channels of the person's feature texture; 0: none."""
-    masked: bool = False
-    """Whether the blend mask is learned, or the hole with a soft edge."""
-    recurrent: bool = False
-    """Whether it sees its own picture before, to be steadier."""
-
-
-DESIGNS: dict[Kind, Design] = {
-    "standard": Design(),
-    "small": Design(widths=(32, 56, 96)),
-    "masked": Design(masked=True),
-    "textured": Design(texture=8),
-    "recurrent": Design(recurrent=True),
-    "unet256": Design(),
-}
 
 
 class Renderer(nn.Module):
@@ -65,42 +41,19 @@ class Renderer(nn.Module):
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
-        design = DESIGNS[kind]
         self.kind = kind
-        self.design = design
-        self.texture = FeatureTexture(design.texture) if design.texture else None
-        inputs = INPUTS + design.texture + 3 * design.recurrent
-        self.trunk = UNet256(inputs) if kind == "unet256" else ShuffleNet(inputs, 3 + design.masked, design.widths)
+        widths = SMALL if kind == "small" else STANDARD
+        self.trunk = UNet256(INPUTS) if kind == "unet256" else ShuffleNet(INPUTS, widths)
 
-    def forward(
-        self, face: Face, photo: Photo, mask: Mask, previous: Photo | None = None
-    ) -> tuple[Photo, Mask] | tuple[Photo, Mask, Photo]:
-        """The picture, of which only the hole is meant to be used, and how much of it to take: 255 all, 0 none.
-
-        A recurrent renderer takes `previous`, what it gave as its third output for the frame before, or zeros.
-        """
-        drawn, alpha = self.draw(face, photo, mask, previous)
-        rgb, share = to_bytes(drawn), to_bytes(alpha)
-        return (rgb, share, self.remembered(rgb, mask)) if self.design.recurrent else (rgb, share)
-
-    def draw(self, face: Face, photo: Photo, mask: Mask, previous: Photo | None = None) -> tuple[Colours, Share]:
-        """Colours 0..1, unclipped, and the blend mask 0..1."""
-        channels = [pack(face, photo, mask)]
-        if self.texture is not None:
-            channels.append(self.texture(face))
-        if self.design.recurrent:
-            before = torch.zeros_like(photo) if previous is None else previous
-            channels.append(before.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        out = self.trunk(torch.cat(channels, dim=1))
+    def forward(self, face: Face, photo: Photo, mask: Mask) -> tuple[Photo, Mask]:
+        """The picture, of which only the hole is meant to be used, and how much of it to take: 255 all, 0 none."""
         alpha = blend(mask.permute(0, 3, 1, 2).float() / 255)
-        if self.design.masked:  # at first nearly the hole's; 0.5 is what the trunk gives for nothing
-            alpha = alpha * torch.sigmoid(8 * (out[:, 3:] - 0.5) + 3)
-        return out[:, :3], alpha
+        return to_bytes(self.draw(face, photo, mask)), to_bytes(alpha)
 
-    @staticmethod
-    def remembered(rgb: Photo, mask: Mask) -> Photo:
-        """What a recurrent renderer sees of its last picture: the hole."""
-        return torch.where(mask > 0, rgb, torch.zeros_like(rgb))
+    def draw(self, face: Face, photo: Photo, mask: Mask) -> Colours:
+        """Colours 0..1, unclipped."""
+        colours: Colours = self.trunk(pack(face, photo, mask))
+        return colours
 
     def save(self, path: Path) -> None:
         """Write the weights as safetensors; nothing half-written is left under `path`."""

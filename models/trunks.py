@@ -18,7 +18,8 @@ class ShuffleNet(nn.Module):
     bring the picture up. No normalisation: He-scaled weights and residual branches that start small stand in for it.
     """
 
-    def __init__(self, inputs: int, outputs: int = 3, widths: tuple[int, int, int] = (64, 96, 160)) -> None:
+    def __init__(self, inputs: int, widths: tuple[int, int, int]) -> None:
+        """`widths`: channels at a quarter, an eighth and a sixteenth of the resolution."""
         super().__init__()
         quarter, eighth, sixteenth = widths
         self.stem = _conv(16 * inputs, quarter)
@@ -32,11 +33,11 @@ class ShuffleNet(nn.Module):
         self.decode4 = _Residual(quarter)
         self.to_half = _shuffled(quarter, 16)
         self.to_full = _shuffled(16, 8)
-        self.last = _conv(8, outputs)
+        self.last = _conv(8, 3)
         with torch.no_grad():
             self.last.weight *= 0.1
 
-    def forward(self, x: Float[Tensor, "B inputs H W"]) -> Float[Tensor, "B outputs H W"]:
+    def forward(self, x: Float[Tensor, "B inputs H W"]) -> Float[Tensor, "B 3 H W"]:
         """-1..1 in, 0..1 out (unclipped)."""
         quarter = functional.relu(self.stem(functional.pixel_unshuffle(x, 4)))
         eighth = self.encode8(functional.relu(self.down8(quarter)))

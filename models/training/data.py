@@ -15,7 +15,7 @@ NumPy and torch only; `prepare`, which draws, lies in prepare.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,21 +52,14 @@ class Batch:
     """What to draw, 0..1."""
     mouth: Float[Tensor, "B 4"]
     """The lips' box, px of the window."""
-    behind: UInt8[Tensor, "B H W 3"]
-    """The photo without the hole: what the background shows where the renderer's picture is not taken."""
-    earlier: Batch | None = None
-    """The frames before, in the same windows."""
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """All of them, those of the earlier batch last."""
-        own = (self.face, self.photo, self.mask, self.known, self.target, self.mouth, self.behind)
-        return own + (self.earlier.tensors() if self.earlier else ())
+        """All of them."""
+        return self.face, self.photo, self.mask, self.known, self.target, self.mouth
 
     def clone(self) -> Batch:
         """A copy of everything."""
-        face, photo, mask, known, target, mouth, behind = (t.clone() for t in replace(self, earlier=None).tensors())
-        earlier = self.earlier.clone() if self.earlier else None
-        return Batch(face, photo, mask, known, target, mouth, behind, earlier)
+        return Batch(*(tensor.clone() for tensor in self.tensors()))
 
 
 class Clip:
@@ -75,10 +68,8 @@ class Clip:
     The pictures live on `device` if they take less than half of its free memory, else they are read from the files.
     """
 
-    def __init__(
-        self, folder: Path, device: torch.device, held_out: float = 0.0, whole: bool = False, pairs: bool = False
-    ) -> None:
-        """Open a folder. `whole`: the window is the whole crop. `pairs`: batches come with the frames before."""
+    def __init__(self, folder: Path, device: torch.device, held_out: float = 0.0, whole: bool = False) -> None:
+        """Open a folder. `whole`: the window is the whole crop."""
         files = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in STORES}
         self.frames = max(1, round(len(files["face"]) * (1 - held_out)))
         tensors = {name: torch.from_numpy(array[: self.frames]) for name, array in files.items()}
@@ -87,7 +78,6 @@ class Clip:
         self._home = device if resident else torch.device("cpu")
         self._stores = {name: tensor.to(self._home) for name, tensor in tensors.items()}
         self._device = device
-        self._pairs = pairs
         self._mouth = torch.from_numpy(np.load(folder / "mouth.npy")[: self.frames])
         self._partner = torch.from_numpy(np.load(folder / "partner.npy")[: self.frames].astype(np.int64))
         itself = torch.arange(self.frames)
@@ -97,8 +87,6 @@ class Clip:
         self._usable = usable.nonzero()[:, 0]
         known = (self._partner < self.frames) & usable[self._partner.clamp(max=self.frames - 1)]
         self._partner = torch.where(known, self._partner, itself[:, None])
-        before = (itself - 1).clamp(min=0)
-        self._before = torch.where(usable[before], before, itself)
         self.window = (0, 0, SIZE, SIZE) if whole else _window(files["mask"][: self.frames])
 
     def batch(self, size: int, random: torch.Generator) -> Batch:
@@ -114,10 +102,7 @@ class Clip:
         x = (left + drawn(-SHIFT, SHIFT + 1, size)).clamp(0, SIZE - width)
         y = (top + drawn(-SHIFT, SHIFT + 1, size)).clamp(0, SIZE - height)
         gain = 1 + GAIN * (torch.randn(size, 1, generator=random) + torch.randn(size, 3, generator=random) / 3)
-        batch = self._cut(frame, place, x, y, gain)
-        if not self._pairs:
-            return batch
-        return replace(batch, earlier=self._cut(self._before[frame], self._before[place], x, y, gain))
+        return self._cut(frame, place, x, y, gain)
 
     def _cut(self, frame: Tensor, place: Tensor, x: Tensor, y: Tensor, gain: Tensor) -> Batch:
         """Faces of `frame` in surroundings of `place`, in windows at x, y, all in one random light."""
@@ -135,15 +120,13 @@ class Clip:
         known = (mask > 0) & (own | (face > 0).any(dim=-1))
         gain = gain.to(self._device, non_blocking=True)[:, None, None]
         mask = mask[..., None]
-        behind = (photo * gain + 0.5).clamp(0, 255).to(torch.uint8)
         return Batch(
             face,
-            torch.where(mask > 0, BLANK, behind),
+            torch.where(mask > 0, BLANK, (photo * gain + 0.5).clamp(0, 255).to(torch.uint8)),
             mask,
             known[:, None].float(),
             (target * (gain / 255)).clamp(0, 1).permute(0, 3, 1, 2),
             mouth.to(self._device, non_blocking=True),
-            behind,
         )
 
 

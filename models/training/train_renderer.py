@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.renderer import DESIGNS, Kind, Renderer, build, to_bytes
+from models.renderer import Kind, Renderer, build
 from models.training.adversary import Adversary, judging_loss, persuading_loss
 from models.training.captured import Captured
 from models.training.data import Batch, Clip
@@ -34,10 +34,6 @@ ADVERSARIAL_FROM = 0.15
 """Share of the time after which the discriminators join: shape and colour come first."""
 AVERAGED = 0.998
 """The renderer kept is the running mean of the trained one, over about 500 steps: calmer and less noisy."""
-REMEMBERED = 0.7
-"""Share of samples for which a recurrent renderer knows its picture before; the others begin a stream."""
-STEADINESS = 1.0
-"""Weight of how a recurrent renderer's picture changes, beside the pyramid loss."""
 STATES = ("renderer", "averaged", "adversary", "optimiser", "judging_optimiser")
 
 
@@ -85,8 +81,7 @@ def train(
     team = Team.joined(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
     chosen = team.device
     work.mkdir(parents=True, exist_ok=True)
-    pairs = DESIGNS[plan.kind].recurrent
-    clip = Clip(data, chosen, plan.held_out, whole=plan.kind == "unet256", pairs=pairs)
+    clip = Clip(data, chosen, plan.held_out, whole=plan.kind == "unet256")
     training = _Training(plan, clip, team, initial)
     checkpoint = work / CHECKPOINT
     training.resume(checkpoint)
@@ -104,17 +99,6 @@ def train(
     if team.leads:
         training.save(checkpoint)
     return training.averaged.cpu().eval()
-
-
-@dataclass(frozen=True)
-class _Before:
-    """What a recurrent renderer drew for the frame before."""
-
-    drawn: Tensor
-    seen: Tensor
-    """As the renderer sees it; zero for samples that begin a stream."""
-    known: Tensor
-    """Where the change since then can be judged."""
 
 
 class _Training:
@@ -169,19 +153,11 @@ class _Training:
         """One step on one batch."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed, cache_enabled=False):
             weight = importance(batch.known, batch.mouth)
-            before = self._before(batch.earlier) if batch.earlier else None
-            drawn, alpha = self.renderer.draw(batch.face, batch.photo, batch.mask, before.seen if before else None)
-            drawn, alpha = drawn.float(), alpha.float()
+            drawn = self.renderer.draw(batch.face, batch.photo, batch.mask).float()
             loss = pyramid_loss(drawn, batch.target, weight)
             total = loss
-            if self.renderer.design.masked:
-                behind = batch.behind.permute(0, 3, 1, 2) / 255
-                total = total + pyramid_loss(torch.lerp(behind, drawn.detach(), alpha), batch.target, weight)
-            if before and batch.earlier:
-                change = batch.target - batch.earlier.target
-                total = total + STEADINESS * pyramid_loss(drawn - before.drawn, change, weight * before.known)
             if self.teacher:
-                shown, _ = self.teacher.averaged.draw(batch.face, batch.photo, batch.mask)
+                shown = self.teacher.averaged.draw(batch.face, batch.photo, batch.mask)
                 hole = (batch.mask.permute(0, 3, 1, 2) > 0).float()
                 total = total + pyramid_loss(drawn, shown.detach().float(), importance(hole, batch.mouth))
             if adversarial:
@@ -196,15 +172,6 @@ class _Training:
                 if mean.is_floating_point():
                     mean.lerp_(new, self.forgotten)
             self.loss.lerp_(loss.detach(), 0.02)
-
-    def _before(self, earlier: Batch) -> _Before:
-        """The picture before, for most samples; drawn as at the beginning of a stream, and not learned from."""
-        with torch.no_grad():
-            drawn, _ = self.renderer.draw(earlier.face, earlier.photo, earlier.mask)
-            drawn = drawn.float()
-            known = (torch.rand(len(drawn), 1, 1, 1, device=self.device) < REMEMBERED).float()
-            seen = self.renderer.remembered(to_bytes(drawn), earlier.mask) * known.to(torch.uint8)
-        return _Before(drawn, seen, known * earlier.known)
 
     def _persuade(self, batch: Batch, drawn: Tensor) -> Tensor:
         """Train the discriminators on this batch, and give what the renderer owes them."""

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from torch import distributed
 
-from models.renderer import DESIGNS
+from models.renderer import KINDS
 from models.training.train_renderer import Plan, Progress, train
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="folder for the checkpoint")
     parser.add_argument("out", type=Path, help="weights to write")
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--renderer", choices=sorted(DESIGNS), default="standard")
+    parser.add_argument("--renderer", choices=KINDS, default="standard")
     parser.add_argument("--held-out", type=float, default=0.2, help="share of the clip, at its end, to leave alone")
     given = parser.parse_args()
     told: list[Progress] = []

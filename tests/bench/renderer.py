@@ -14,10 +14,9 @@ import numpy as np
 
 from export.engine import load
 from export.onnx_file import write_renderer
-from models.renderer import build
+from models.renderer import KINDS, build
 from tests.bench.table import tell
 
-KINDS = ("standard", "small", "masked", "textured", "unet256")
 ENGINES = ("openvino", "onnxruntime")
 THREADS = (1, 2)
 

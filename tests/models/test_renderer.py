@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from models.feature_texture import TEXELS, FeatureTexture
-from models.renderer import DESIGNS, INPUTS, Renderer, blend, build, pack
+from models.renderer import INPUTS, KINDS, STANDARD, Renderer, blend, build, pack
 from models.renderer_format import CHANNELS, SIZE
 from models.trunks import ShuffleNet
 
@@ -17,11 +16,11 @@ def inputs(batch=1, size=SIZE):
     return face, photo, mask
 
 
-@pytest.mark.parametrize("kind", DESIGNS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_bytes_in_bytes_out(kind):
     renderer = build(kind).eval()
     with torch.no_grad():
-        rgb, alpha = renderer(*inputs())[:2]
+        rgb, alpha = renderer(*inputs())
     assert (rgb.shape, rgb.dtype) == ((1, SIZE, SIZE, 3), torch.uint8)
     assert (alpha.shape, alpha.dtype) == ((1, SIZE, SIZE, 1), torch.uint8)
 
@@ -29,7 +28,7 @@ def test_bytes_in_bytes_out(kind):
 @pytest.mark.parametrize("size", [(64, 96), (192, 240)])
 def test_the_standard_one_takes_windows(size):
     with torch.no_grad():
-        assert ShuffleNet(INPUTS)(torch.zeros(1, 10, *size)).shape == (1, 3, *size)
+        assert ShuffleNet(INPUTS, STANDARD)(torch.zeros(1, 10, *size)).shape == (1, 3, *size)
 
 
 def test_the_blend_mask_is_soft_and_lies_in_the_hole():
@@ -44,7 +43,7 @@ def test_a_fresh_network_shows_no_grid():
     """Away from the border, constant input gives a constant picture: the sub-pixels of each shuffle start equal."""
     torch.manual_seed(0)
     with torch.no_grad():
-        middle = ShuffleNet(INPUTS)(torch.full((1, 10, SIZE, SIZE), 0.3))[..., 112:144, 112:144]
+        middle = ShuffleNet(INPUTS, STANDARD)(torch.full((1, 10, SIZE, SIZE), 0.3))[..., 112:144, 112:144]
     assert middle.std(dim=(2, 3)).max() < 1e-3
 
 
@@ -53,7 +52,7 @@ def test_four_gflop():
 
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        ShuffleNet(INPUTS)(torch.zeros(1, 10, SIZE, SIZE))
+        ShuffleNet(INPUTS, STANDARD)(torch.zeros(1, 10, SIZE, SIZE))
     assert counter.get_total_flops() < 4.2e9
 
 
@@ -64,72 +63,6 @@ def test_the_small_one_needs_at_most_1_6_gflop():
     with torch.no_grad(), counter:
         build("small")(*inputs())
     assert counter.get_total_flops() < 1.6e9
-
-
-def test_a_texture_follows_the_skin():
-    """Each pixel takes what lies at its place on the neutral face, wherever in the picture it is."""
-    texture = FeatureTexture(2)
-    with torch.no_grad():
-        texture.sheets[30 * TEXELS + 90, 0] = 1  # of the skin
-        texture.sheets[(TEXELS + 30) * TEXELS + 90, 1] = 1  # of the mouth's inside
-    face = torch.zeros(1, 16, 16, CHANNELS, dtype=torch.uint8)
-    face[0, 3, 5, :3] = face[0, 8, 2, :3] = torch.tensor([90, 30, 200], dtype=torch.uint8)
-    face[0, 8, 2, 5] = 255
-    with torch.no_grad():
-        seen = texture(face)
-    assert seen[0, 0, 3, 5] == 1
-    assert seen[0, 1, 8, 2] == 1
-    assert seen.sum() == 2
-
-
-def test_a_texture_learns_where_it_was_seen():
-    texture = FeatureTexture(1)
-    face = torch.zeros(1, 16, 16, CHANNELS, dtype=torch.uint8)
-    face[0, 3, 5, :3] = torch.tensor([90, 30, 200], dtype=torch.uint8)
-    texture(face).sum().backward()
-    assert texture.sheets.grad.nonzero().tolist() == [[30 * TEXELS + 90, 0]]
-
-
-def test_where_there_is_no_face_there_is_no_texture():
-    with torch.no_grad():
-        texture = FeatureTexture(4)
-        texture.sheets += 1
-        assert (texture(torch.zeros(2, 16, 16, CHANNELS, dtype=torch.uint8)) == 0).all()
-
-
-def test_a_learned_blend_mask_stays_in_the_hole():
-    renderer = build("masked").eval()
-    face, photo, mask = inputs(size=64)
-    with torch.no_grad():
-        alpha = renderer(face, photo, mask)[1].float() / 255
-        hole = blend(mask.permute(0, 3, 1, 2).float() / 255)
-    assert (alpha.permute(0, 3, 1, 2) <= hole + 0.003).all()
-    assert alpha.max() > 0.5
-
-
-def test_a_stream_is_what_the_whole_is():
-    """Frame by frame with the state handed on, or all at once: the same pictures."""
-    renderer = build("recurrent").eval()
-    face, photo, mask = inputs(4, 64)
-    with torch.no_grad():
-        state = torch.zeros_like(photo[:1])
-        streamed = []
-        for n in range(4):
-            rgb, _, state = renderer(face[n : n + 1], photo[n : n + 1], mask[n : n + 1], state)
-            streamed.append(rgb)
-        shown = torch.cat(streamed)
-        before = torch.cat([torch.zeros_like(photo[:1]), renderer.remembered(shown, mask)[:-1]])
-        whole = renderer(face, photo, mask, before)[0]
-    assert (shown.int() - whole.int()).abs().max() <= 1  # sums in another order
-    assert (state[mask[3:].expand_as(state) == 0] == 0).all()
-
-
-def test_the_state_changes_the_picture():
-    renderer = build("recurrent").eval()
-    face, photo, mask = inputs(1, 64)
-    with torch.no_grad():
-        one, other = (renderer(face, photo, mask, torch.full_like(photo, value))[0] for value in (0, 255))
-    assert (one != other).any()
 
 
 def test_packing_keeps_the_order():
