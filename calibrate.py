@@ -63,9 +63,9 @@ class Effort(StrEnum):
 
 
 MINUTES = {  # on a GPU, on a CPU
-    Effort.quick: (2, 14),
-    Effort.standard: (5, 60),
-    Effort.best: (15, 240),
+    Effort.quick: (1, 14),
+    Effort.standard: (3, 60),
+    Effort.best: (10, 240),
 }
 OVERHEAD_S = 20
 """Of the stages besides tracking and training."""

@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from models.renderer_format import CHANNELS
 
-FEATURES, ADVERSARIAL = 0.6, 0.04
+FEATURES, ADVERSARIAL = 0.6, 0.1
 """Weights of feature matching and of the verdict beside the pyramid loss."""
 MOUTH = (64, 96)
 """Height and width in px of the window on the lips and teeth."""
