@@ -63,16 +63,20 @@ class Drawing:
         drawn = ["rgb", "alpha"] if self._share is None else ["rgb"]
         self._draw = built(_beginning_with_the_clip(module(onnx, recipe, drawn).join()), fused)
 
-    def __call__(
-        self, expression: Float[Tensor, "B K"], at: Int64[Tensor, " B"]
-    ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
-        """The face at `expression`, in the puppet's own coefficients, in picture `at` of the clip; on the host."""
+    def begin(self, at: Int64[Tensor, " B"]) -> None:
+        """What needs nothing but the clip, for pictures `at` of it; on a GPU, beside all that is done before `end`."""
         clip = self._clip
         with self._pasting.beside():
             if self._share:
                 (alpha,) = self._share(self._face, clip["photo"], clip["mask"], at)
                 self._pasting.cover(alpha, at)
             self._pasting.begin(at)
+
+    def end(
+        self, expression: Float[Tensor, "B K"], at: Int64[Tensor, " B"]
+    ) -> UInt8[Tensor, "B H W 3"] | UInt8[Tensor, "B rows W"]:
+        """The face at `expression`, in the puppet's own coefficients, in the pictures begun; on the host."""
+        clip = self._clip
         vertices, attributes = self._geometry(expression, clip["rotation"], clip["translation"], clip["camera"], at)
         stream = torch.cuda.current_stream().cuda_stream if self._device.type == "cuda" else 0
         self._rasterizer.draw(raw(vertices), raw(attributes), raw(self._face), stream=stream)

@@ -118,11 +118,13 @@ class FrameGraph:
     def _frame(self) -> Tensor:
         """Everything from one copy to the other."""
         self._input.copy_(self._given, non_blocking=True)
-        shown, at = self._hear(self._input, self._memory)
-        return self._drawing(shown, at)
+        at = self._input[:, -1].long()
+        self._drawing.begin(at)
+        (shown,) = self._hear(self._input, self._memory)
+        return self._drawing.end(shown, at)
 
-    def _hearing(self, given: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Samples and numbers of frames [B, n + 1] -> expressions [B, K] and the numbers; the memory changes."""
+    def _hearing(self, given: Tensor, memory: Tensor) -> tuple[Tensor]:
+        """Samples and numbers of frames [B, n + 1] -> expressions [B, K]; the memory changes."""
         parts = torch.split(memory, [prod(shape) for shape in self._shapes.values()], 1)
         state = {name: part.reshape(-1, *self._shapes[name]) for name, part in zip(self._shapes, parts, strict=True)}
         named = state | {"samples": given[:, None, :-1], "look_ahead": self._dial}
@@ -131,4 +133,4 @@ class FrameGraph:
         after = dict(zip(self._voice.outputs, found, strict=True))
         after["next_rows"] = torch.cat([state["rows"], after["expression"]], 1)[:, -self._back - 1 :]
         memory.copy_(torch.cat([after[f"next_{name}"].flatten(1) for name in self._shapes], 1))
-        return after["next_rows"][:, 0] @ self._gain + self._offset, given[:, -1].long()
+        return (after["next_rows"][:, 0] @ self._gain + self._offset,)

@@ -1,7 +1,8 @@
 """The last part of a frame: its background comes, the drawn crop goes into it, and bytes leave for the host.
 
-Two forms of the same: on a GPU all this is part of a graph, the background comes while the face is still being drawn,
-and what no crop covers has left by then. On the CPU the live path's own functions do it.
+Two forms of the same: on a GPU all this is part of a graph, the background comes and leaves for the host while the face
+is still being drawn, and what a crop may cover leaves once more, after that. On the CPU the live path's own functions
+do it.
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ class OnDevice:
     """A `Pasting` on a second stream of a GPU."""
 
     def __init__(self, clip: Clip, box: Box, batch: int, i420: bool) -> None:
-        from kernels import composite_cuda  # needs the gpu extra, so only here
+        from kernels import composite_cuda, copy_cuda  # need the gpu extra, so only here
 
-        self._kernels = composite_cuda
+        self._kernels, self._to_host = composite_cuda, copy_cuda.to_host
         self._clip = clip
         self._i420 = i420
         top, bottom, left, right = box
@@ -101,7 +102,7 @@ class OnDevice:
         self._patch = torch.empty(batch, bottom - top, right - left, 4, dtype=torch.uint8, device=device)
         self._sums = torch.zeros(batch, composite_cuda.SUMS, dtype=torch.int32, device=device)
         self._taken = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
-        self._early, self._late = byte_spans(shape, box, i420)
+        self._drawn = [changing(pictures, box, i420) for pictures in (self._picture.view(shape), self._taken)]
         self._second = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
         self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]  # likewise
 
@@ -128,7 +129,7 @@ class OnDevice:
             source, target = frames.reshape(len(frames), -1).view(wide), self._picture.view(wide)
             torch.index_select(source, 0, at, out=target)
         self._come.record(self._second)
-        self._take(self._early)
+        self._taken.copy_(self._picture.view(self._taken.shape), non_blocking=True)
 
     def end(
         self, rgb: UInt8[Tensor, "B S S 3"], at: Int64[Tensor, " B"]
@@ -140,15 +141,10 @@ class OnDevice:
         frames, place = clip["frames"], (at, self._corner, self._patch, self._sums)
         self._kernels.place(rgb.contiguous(), clip["crop"], frames, *place, stream)
         self._kernels.mix(frames, *place, self._picture, self._i420, stream)
-        self._take(self._late)
         here.wait_stream(self._second)
+        for drawn, taken in zip(*self._drawn, strict=True):
+            self._to_host(drawn, taken.numpy(), stream)
         return self._taken
-
-    def _take(self, spans: list[tuple[int, int]]) -> None:
-        """Copy these bytes of every frame to the host."""
-        for here, there in zip(self._picture, self._taken.flatten(1), strict=True):
-            for first, last in spans:
-                there[first:last].copy_(here[first:last], non_blocking=True)
 
 
 _WIDEST = (torch.int64, torch.int32, torch.int16, torch.uint8)
@@ -160,13 +156,13 @@ def _shape(clip: Clip, batch: int, i420: bool) -> tuple[int, ...]:
     return (batch, height * 3 // 2, width) if i420 else (batch, height, width, channels)
 
 
-def byte_spans(shape: tuple[int, ...], box: Box, i420: bool) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Bytes of a picture of this shape (with a batch axis) that no crop can change, and those in the box's rows."""
-    (_, rows, width, *_), (top, bottom, *_) = shape, box
-    late = [(3 * top * width, 3 * bottom * width)]
-    if i420:
-        u, v = rows * width * 2 // 3, rows * width * 5 // 6
-        first, last = top // 2 * (width // 2), bottom // 2 * (width // 2)
-        late = [(top * width, bottom * width), (u + first, u + last), (v + first, v + last)]
-    edges = [0, *(edge for span in late for edge in span), int(np.prod(shape[1:]))]
-    return [span for span in zip(edges[::2], edges[1::2], strict=True) if span[0] < span[1]], late
+def changing(pictures: UInt8[Tensor, "B ..."], box: Box, i420: bool) -> list[UInt8[Tensor, "B rows bytes"]]:
+    """Views of what crops can change in pictures [B, H, W, 3], or in each plane of [B, H · 3/2, W]."""
+    top, bottom, left, right = box
+    if not i420:
+        return [pictures.flatten(2)[:, top:bottom, 3 * left : 3 * right]]
+    batch, rows, width = pictures.shape
+    halved = pictures.view(batch, 2 * rows, width // 2)  # after the luma's, rows of half a picture
+    across = slice(left // 2, right // 2)
+    chroma = [halved[:, first + top // 2 : first + bottom // 2, across] for first in (rows * 4 // 3, rows * 5 // 3)]
+    return [pictures[:, top:bottom, left:right], *chroma]

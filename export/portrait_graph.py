@@ -67,7 +67,9 @@ class PortraitGraph:
 
     def _frame(self) -> Tensor:
         self._input.copy_(self._given, non_blocking=True)
-        return self._drawing(self._input[None, :-1], self._input[-1:].long())
+        at = self._input[-1:].long()
+        self._drawing.begin(at)
+        return self._drawing.end(self._input[None, :-1], at)
 
 
 def check(puppet: Puppet, drawn: Portrait, right: Portrait, expressions: Sequence[NDArray[np.float32]]) -> None:

@@ -31,7 +31,7 @@ class Replay:
             self._given = self._step()
 
     def _record(self) -> Callable[[], None]:
-        stream: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
+        stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]  # what is done beside it gives way
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
                 self.eager()

@@ -1,34 +1,32 @@
-"""What leaves a GPU early and what leaves late is the whole picture, and all rows that a crop may change leave late."""
+"""What leaves a GPU once more, after the face is drawn, is all that a crop may change and nothing else."""
 
 import numpy as np
-import pytest
+import torch
 
-from export.pasting import byte_spans
+from export.pasting import changing
 
 HEIGHT, WIDTH = 12, 16
-BOX = 4, 10, 2, 8
+BOX = TOP, BOTTOM, LEFT, RIGHT = 4, 10, 2, 8
 
 
-@pytest.mark.parametrize("i420", [False, True])
-def test_every_byte_leaves_once(i420):
-    shape = (1, HEIGHT * 3 // 2, WIDTH) if i420 else (1, HEIGHT, WIDTH, 3)
-    early, late = byte_spans(shape, BOX, i420)
-    left = np.zeros(np.prod(shape), int)
-    for first, last in (*early, *late):
-        left[first:last] += 1
-    assert (left == 1).all()
+def marked(*shape):
+    """Two pictures in which what may change is 1."""
+    pictures = torch.zeros(2, *shape, dtype=torch.uint8)
+    for part in changing(pictures, BOX, len(shape) == 2):
+        part += 1
+    return pictures.numpy()
 
 
-def test_rows_of_the_box_leave_late():
-    _, late = byte_spans((1, HEIGHT, WIDTH, 3), BOX, False)
-    assert late == [(4 * WIDTH * 3, 10 * WIDTH * 3)]
+def test_the_box_leaves_late():
+    expected = np.zeros((HEIGHT, WIDTH, 3))
+    expected[TOP:BOTTOM, LEFT:RIGHT] = 1
+    for picture in marked(HEIGHT, WIDTH, 3):
+        np.testing.assert_array_equal(picture, expected)
 
 
-def test_rows_of_the_box_leave_late_in_every_plane():
-    top, bottom, *_ = BOX
-    planes = np.zeros(HEIGHT * WIDTH * 3 // 2, int)
-    planes[: HEIGHT * WIDTH].reshape(HEIGHT, WIDTH)[top:bottom] = 1
-    for plane in np.split(planes[HEIGHT * WIDTH :], 2):
-        plane.reshape(HEIGHT // 2, WIDTH // 2)[top // 2 : bottom // 2] = 1
-    _, late = byte_spans((1, HEIGHT * 3 // 2, WIDTH), BOX, True)
-    assert sorted(np.concatenate([np.arange(*span) for span in late])) == np.flatnonzero(planes).tolist()
+def test_the_box_leaves_late_in_every_plane():
+    luma, chroma = np.zeros((HEIGHT, WIDTH)), np.zeros((2, HEIGHT // 2, WIDTH // 2))
+    luma[TOP:BOTTOM, LEFT:RIGHT] = 1
+    chroma[:, TOP // 2 : BOTTOM // 2, LEFT // 2 : RIGHT // 2] = 1
+    for picture in marked(HEIGHT * 3 // 2, WIDTH):
+        np.testing.assert_array_equal(picture.ravel(), np.concatenate([luma.ravel(), chroma.ravel()]))

@@ -35,7 +35,10 @@ def test_the_simulator_pastes_what_the_cpu_pastes():
 
 
 def test_the_kernels_import_without_a_device():
-    done = run(["-c", "import kernels.cuda, kernels.composite_cuda, kernels.rasterizer"], CUDA_VISIBLE_DEVICES="")
+    done = run(
+        ["-c", "import kernels.cuda, kernels.composite_cuda, kernels.copy_cuda, kernels.rasterizer"],
+        CUDA_VISIBLE_DEVICES="",
+    )
     assert done.returncode == 0, done.stderr
 
 
