@@ -1,9 +1,10 @@
-"""The rasterizer on a CUDA device: three launches for a whole batch, that allocate nothing and never wait.
+"""The rasterizer on a CUDA device: two or three launches for a whole batch, that allocate nothing and never wait.
 
 The functions of `coverage.py` and `shading.py` again, with an atomic minimum for the key: whichever thread comes first,
 the same triangle stays. First a thread draws each small triangle and lists the others; then all warps share the listed
-ones evenly; then a thread finds the weights of each pixel, and its block writes the attributes side by side, which
-halves the time of a large batch. Corners are snapped where they are used: cheaper than one more launch.
+ones evenly. Of few triangles, a warp draws each, and none is listed. Last a thread finds the weights of each pixel, and
+its block writes the attributes side by side, which halves the time of a large batch. Corners are snapped where they are
+used: cheaper than one more launch.
 """
 
 import warnings
@@ -28,6 +29,7 @@ BLOCKS = 528  # for the listed triangles: four per multiprocessor of an H100
 SMALL = 32  # px² of its box, up to which a triangle is drawn by the thread that reads it ...
 SMALL_OF_FEW = 8  # ... and where there are so few that most of the device would wait for such threads:
 FEW = 20_000  # triangles, of all pictures together
+WARPS = 8192  # triangles of which a warp draws each: as many warps as run at once on an H100
 LARGE = 2048  # px of its box, beyond which a triangle is listed apart
 
 _device = cuda.jit(device=True)
@@ -38,7 +40,7 @@ def _lower(keys: Array, row: int, column: int, key: int) -> None:
     cuda.atomic.min(keys, (np.uint32(row), np.uint32(column)), key)  # nobody waits for its answer
 
 
-_snap, _facing, _box, _fill, _, _, _weights = build(_device, _lower, np.int32, np.int64)
+_snap, _facing, _box, _fill, _, _, _weights, *_ = build(_device, _lower, np.int32, np.int64)
 _fill_small = build(_device, _lower, np.int32, np.int32).fill_small
 _irradiance, _to_byte = _device(irradiance), _device(to_byte)
 
@@ -63,36 +65,47 @@ def _nears(vertices: Array, a: Vertex, b: Vertex, c: Vertex) -> Nears:
     return one / vertices[a, 2], one / vertices[b, 2], one / vertices[c, 2]
 
 
-@cuda.jit
-def scatter(
-    vertices: Array, triangles: Array, cull: bool, small: int, keys: Array, listed: Array, counters: Array
-) -> None:
-    """Lower keys int64 [B, H, W] to the least key of the small triangles int32 [F, 3] that own each pixel's centre.
+@cache
+def scatterer(lanes: int) -> Kernel:
+    """The first pass, with so many threads for each triangle.
 
-    The others go into `listed` int32 [B F], large ones from its end; `counters` int32 [2] has how many on either side.
+    It lowers keys int64 [B, H, W] to the least key of the triangles int32 [F, 3] that own each pixel's centre. Where
+    one thread has a triangle, it draws small ones; the others go into `listed` int32 [B F], large ones from its end;
+    `counters` int32 [2] has how many on either side.
     """
-    f, image = np.uint32(cuda.grid(1)), np.uint32(cuda.blockIdx.y)
-    if f >= triangles.shape[0]:
-        return
-    a, b, c = _names(triangles, f)
-    corners = _corners(vertices[image], a, b, c)
-    area = _facing(corners, cull)
-    if area == 0:
-        return
-    pixels = _box(corners, keys.shape[1], keys.shape[2])
-    (first_row, last_row), (first_column, last_column) = pixels
-    if first_row > last_row or first_column > last_column:
-        return
-    ax, ay, bx, by, cx, cy = corners
-    width, height = max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)
-    if np.int64(max(width, 256)) * max(height, 256) <= small << 16:  # so small that 32 bits are enough
-        _fill_small(f, corners, _nears(vertices[image], a, b, c), np.int32(area), pixels, keys[image])
-        return
-    entry = np.int32(image * triangles.shape[0] + f)
-    if (last_row - first_row + 1) * (last_column - first_column + 1) <= LARGE:
-        listed[cuda.atomic.add(counters, 0, 1)] = entry
-    else:
-        listed[listed.shape[0] - 1 - cuda.atomic.add(counters, 1, 1)] = entry
+
+    @cuda.jit
+    def scatter(
+        vertices: Array, triangles: Array, cull: bool, small: int, keys: Array, listed: Array, counters: Array
+    ) -> None:
+        f, image = np.uint32(cuda.grid(1)) // np.uint32(lanes), np.uint32(cuda.blockIdx.y)
+        if f >= triangles.shape[0]:
+            return
+        a, b, c = _names(triangles, f)
+        corners = _corners(vertices[image], a, b, c)
+        area = _facing(corners, cull)
+        if area == 0:
+            return
+        pixels = _box(corners, keys.shape[1], keys.shape[2])
+        (first_row, last_row), (first_column, last_column) = pixels
+        if first_row > last_row or first_column > last_column:
+            return
+        if lanes > 1:
+            nears, lane = _nears(vertices[image], a, b, c), np.int32(cuda.grid(1) % lanes)
+            _fill(np.int64(f), corners, nears, area, pixels, lane, np.int32(lanes), keys[image])
+            return
+        ax, ay, bx, by, cx, cy = corners
+        width, height = max(ax, bx, cx) - min(ax, bx, cx), max(ay, by, cy) - min(ay, by, cy)
+        if np.int64(max(width, 256)) * max(height, 256) <= small << 16:  # so small that 32 bits are enough
+            _fill_small(f, corners, _nears(vertices[image], a, b, c), np.int32(area), pixels, keys[image])
+            return
+        entry = np.int32(image * triangles.shape[0] + f)
+        if (last_row - first_row + 1) * (last_column - first_column + 1) <= LARGE:
+            listed[cuda.atomic.add(counters, 0, 1)] = entry
+        else:
+            listed[listed.shape[0] - 1 - cuda.atomic.add(counters, 1, 1)] = entry
+
+    return scatter
 
 
 @cuda.jit
@@ -229,6 +242,7 @@ class Context:
         self._listed = cuda.to_device(np.zeros(max(batch * len(triangles), 1), np.int32))
         self._counters = cuda.to_device(np.zeros(2, np.int32))
         self._small = SMALL_OF_FEW if batch * len(triangles) < FEW else SMALL
+        self._lanes = WARP if batch * len(triangles) <= WARPS else 1
         self._dark = cuda.to_device(np.zeros((batch, 9, 3), np.float32))
 
     def draw(
@@ -238,8 +252,10 @@ class Context:
         batch, height, width = self._keys.shape
         mesh, lists = (vertices, self._triangles), (self._listed, self._counters)
         if faces := len(self._triangles):
-            launcher(scatter, faces, stream, batch)(*mesh, self._cull, self._small, self._keys, *lists)
-            launcher(scatter_listed, BLOCKS * THREADS, stream)(*mesh, self._keys, *lists)
+            scatter = launcher(scatterer(self._lanes), faces * self._lanes, stream, batch)
+            scatter(*mesh, self._cull, self._small, self._keys, *lists)
+            if self._lanes == 1:
+                launcher(scatter_listed, BLOCKS * THREADS, stream)(*mesh, self._keys, *lists)
         resolve = resolver(attributes.shape[2], out.dtype == np.uint8, light is not None)
         flat = batch, height * width
         keys, ids, pictures = self._keys.reshape(flat), self.ids.reshape(flat), out.reshape(*flat, out.shape[3])

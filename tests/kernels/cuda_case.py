@@ -74,7 +74,8 @@ def check_gradients(height: int, width: int, faces: int) -> None:
 if __name__ == "__main__":
     cuda.as_cuda_array = lambda array: array  # the simulator has none
     kernels.cuda.THREADS, kernels.cuda.WARP, kernels.cuda.BLOCKS = 16, 4, 2  # each is a thread of the system
-    kernels.cuda.SMALL_OF_FEW, kernels.cuda.LARGE = 4, 64  # so that some are listed
+    check(12, 12, 30, batch=1)
+    kernels.cuda.WARPS, kernels.cuda.SMALL_OF_FEW, kernels.cuda.LARGE = 0, 4, 64  # so that some are listed
     check(16, 16, 60)
     check_light(8, 8, 60)
     check_gradients(12, 12, 60)
