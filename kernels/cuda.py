@@ -78,7 +78,7 @@ def scatterer(lanes: int) -> Kernel:
     def scatter(
         vertices: Array, triangles: Array, cull: bool, small: int, keys: Array, listed: Array, counters: Array
     ) -> None:
-        f, image = np.uint32(cuda.grid(1)) // np.uint32(lanes), np.uint32(cuda.blockIdx.y)
+        f, image = np.uint32(cuda.grid(1) // lanes), np.uint32(cuda.blockIdx.y)
         if f >= triangles.shape[0]:
             return
         a, b, c = _names(triangles, f)
