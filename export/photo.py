@@ -10,14 +10,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
 from rich.progress import Progress as Bars
 
+from export.engine import FOR_PICTURES, load
 from export.expression_file import write_expression
 from export.onnx_file import write_renderer
+from export.photo_report import write_photo_report
 from models.background import Frame, write_background
 from models.expression_net import ExpressionNet
 from models.face_model import FaceModel
 from models.motion import Idle, Motion
+from models.painter import Painter
 from models.photo.fit import FPS, PhotoFit, fit_photo, look
 from models.photo.mesh import photo_mesh
 from models.photo.renderer import PhotoRenderer
@@ -28,6 +33,8 @@ from models.puppet import Manifest, Track, VoiceMap, new_puppet
 from models.training.console import accept, bar
 from models.training.fit_face import FaceFit
 from models.training.framing import Framing, frame_lower_face
+from models.training.held_out_metrics import LIPS, box
+from models.training.report import surroundings, tile
 
 FRAMES = 300
 """Of the background, played forward and back."""
@@ -58,11 +65,22 @@ def make_from_photo(picture: Frame, out: Path, consent: str, force: bool, bars: 
             folder / "voice.safetensors"
         )
         write_expression(ExpressionNet.universal(), folder / "expression.onnx")
-        track(fit, motions, framing).save(folder / "track.safetensors")
+        played = track(fit, motions, framing)
+        played.save(folder / "track.safetensors")
         write_background(folder / "background.mp4", frames(picture, fit, motions, bar(bars, "Moving the photo")), FPS)
         cv2.imwrite(str(folder / "preview.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         verdict = json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
         (folder / "verdict.json").write_text(verdict + "\n", encoding="utf-8")
+        painter = Painter(mesh, fit.camera, load(folder / "renderer.onnx", FOR_PICTURES))
+        still = Still(picture, fit)
+
+        def drawn(expression: Float32[NDArray[np.float32], " K"]) -> Frame:
+            shown, crop = still.frame(motions[0]), framing.crop_at(0)
+            painter.paint(shown, expression, played.rotation[0], played.translation[0], crop, framing.hole[0])
+            places = surroundings(fit.track, 0, 1), box(fit.track.points[0, LIPS], 0.4, shown)
+            return np.vstack([tile(shown[place]) for place in places])
+
+        write_photo_report(folder, f"{out.name}: {consent}", findings, drawn)
 
 
 def swaying(fit: PhotoFit, motions: list[Motion]) -> FaceFit:

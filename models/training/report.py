@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from html import escape
 from pathlib import Path
 
 import cv2
@@ -23,6 +19,7 @@ from models.face_follower import FaceFollower, FaceNetworks
 from models.tracker import Track
 from models.training.curves import read_curves
 from models.training.held_out_metrics import LIPS, Scores, box, chance, compare, opening
+from models.training.page import figure_tag, picture_tag, rows_table, uri, verdict_table, write_page
 from models.training.verdict import Verdict
 from models.video import read_frames
 
@@ -124,7 +121,6 @@ def write_report(
     """
     course = read_curves(curves)
     parts = [
-        f"<h1>{escape(title)}</h1>",
         f'<p>The clip was judged <b class="{verdict.light}">{verdict.light}</b>. All figures and pictures below show '
         "the part of the clip that nothing was learned from, driven by the expressions seen there.</p>",
         f'<video controls loop muted autoplay src="{video_uri(judged)}"></video>',
@@ -134,15 +130,12 @@ def write_report(
         picture_tag(contact_sheet(judged), "The person above, the puppet below, at moments evenly spread"),
         figure_tag(opening_figure(judged), "Opening of the mouth over time"),
         "<h2>The clip</h2>",
-        verdict_table(verdict),
+        verdict_table(verdict.findings),
         "<h2>Training</h2>",
         figure_tag(training_figure(course), "Loss over the steps") if len(course) > 1 else "",
         rows_table(settings),
     ]
-    text = PAGE.format(title=escape(title), body="\n".join(parts))
-    partial = folder / ".report.html.part"
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, folder / "report.html")
+    write_page(folder, title, parts)
 
 
 def scores_table(judged: Judged) -> str:
@@ -158,22 +151,6 @@ def scores_table(judged: Judged) -> str:
         "Perfect: the real pictures through the same encoder. Chance: the real lips of other moments, a still picture."
     )
     return f"<table>{head}{''.join(lines)}</table><p><small>{note}</small></p>"
-
-
-def verdict_table(verdict: Verdict) -> str:
-    """One line for each finding."""
-    lines = [
-        f'<tr><th>{escape(f.about)}</th><td>{escape(f.found)}</td><td class="{f.light}">{f.light}</td>'
-        f"<td>{escape(f.advice)}</td></tr>"
-        for f in verdict.findings
-    ]
-    return f'<table class="words">{"".join(lines)}</table>'
-
-
-def rows_table(rows: Mapping[str, str]) -> str:
-    """Names and values."""
-    lines = [f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items()]
-    return f'<table class="words">{"".join(lines)}</table>'
 
 
 def contact_sheet(judged: Judged) -> Picture:
@@ -222,19 +199,6 @@ def training_figure(course: NDArray[np.float64]) -> Figure:
     return figure
 
 
-def figure_tag(figure: Figure, words: str) -> str:
-    """A figure inside the page."""
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110)
-    return f'<img alt="{words}" src="{uri(data.getvalue(), "image/png")}">'
-
-
-def picture_tag(picture: Picture, words: str) -> str:
-    """A picture inside the page."""
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return f'<img alt="{words}" src="{uri(data.tobytes(), "image/jpeg")}">'
-
-
 def video_uri(judged: Judged) -> str:
     """Person and puppet side by side."""
     with tempfile.TemporaryDirectory() as folder:
@@ -242,24 +206,3 @@ def video_uri(judged: Judged) -> str:
         pairs = (np.hstack(pair) for pair in zip(judged.real, judged.drawn, strict=True))
         write_background(path, pairs, judged.real_track.fps)
         return uri(path.read_bytes(), "video/mp4")
-
-
-def uri(data: bytes, kind: str) -> str:
-    """Data as an address."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
-video {{ width: 40rem }} video, img {{ max-width: 100%; display: block; margin: 1rem 0 }}
-table {{ border-collapse: collapse }} th {{ text-align: left; font-weight: normal }}
-th, td {{ padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top }}
-td {{ text-align: right; font-variant-numeric: tabular-nums }} .words td {{ text-align: left }}
-small {{ color: #666 }} th small {{ display: block }}
-.green {{ color: #187a2f }} .amber {{ color: #9a6200 }} .red {{ color: #b3261e }}
-</style>
-{body}
-</html>
-"""

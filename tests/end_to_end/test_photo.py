@@ -1,6 +1,8 @@
 """`calibrate.py` on a photo: a puppet that speaks at once, that says what it is, and that cannot learn."""
 
+import html
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,6 +42,10 @@ def test_a_photo_becomes_a_puppet_that_speaks(picture: Path, tmp_path: Path, mon
     verdict = json.loads((out / "verdict.json").read_text())
     assert (verdict[0]["found"], verdict[0]["light"]) == ("one photo", "amber")
     assert {finding["light"] for finding in verdict} <= {"green", "amber"}
+    report = (out / "report.html").read_text()
+    assert "somebody: A made character." in report
+    assert verdict[0]["advice"] in html.unescape(report)
+    assert len(re.findall(r'src="data:image/jpeg', report)) == 1
 
     voice = VoiceStream(load(out / "expression.onnx", FOR_VOICE), 80)
     puppeteer = Puppeteer(puppet, voice, PaintedPortrait(puppet, load(out / "renderer.onnx", FOR_PICTURES)))
