@@ -44,6 +44,7 @@ class PortraitGraph:
             raise EngineError("torch sees no CUDA device on this machine.")
         there = torch.device(device)
         self._footage = Footage(puppet, there, capacity)
+        # Unfused: Inductor would take 25 s here, for 0.23 ms a picture instead of 0.38 (H200).
         self._drawing = Drawing(puppet, self._footage.tensors, self._footage.box, 1, precision)
         coefficients = len(puppet.face.expression)
         self._given = torch.zeros(coefficients + 1, pin_memory=device == "cuda")
