@@ -80,7 +80,7 @@ def narrow(first: Int, last: Int, value: Int, step: Int, least: Int) -> tuple[In
 
 
 class Coverage(NamedTuple):
-    """The compiled functions that the passes of `cpu.py` and `cuda.py` call."""
+    """The compiled functions that the passes on the CPU and on CUDA call."""
 
     snap: Any
     facing: Any
@@ -89,6 +89,10 @@ class Coverage(NamedTuple):
     fill_small: Any
     fill_wide: Any
     weights: Any
+    edges: Any
+    steps: Any
+    nearness: Any
+    key_of: Any
 
 
 def build(jit: Callable[[Function], Function], lower: Function, short: Function, long: Function) -> Coverage:
@@ -224,4 +228,4 @@ def build(jit: Callable[[Function], Function], lower: Function, short: Function,
         scale = np.float32(1) / (pa + pb + pc)
         return pa * scale, pb * scale, pc * scale
 
-    return Coverage(jit(snap), facing, box, fill, fill_small, fill_wide, weights)
+    return Coverage(jit(snap), facing, box, fill, fill_small, fill_wide, weights, edges, steps, nearness_, key_of_)

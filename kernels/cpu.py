@@ -8,35 +8,20 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from kernels.coverage import EMPTY, REJECTED, Corners, Nears, build
-from kernels.shading import checksum, irradiance, to_byte
+from kernels.scatter_cpu import DEFINITION, chunk_for, compiled, inlined, scatter
+from kernels.shading import irradiance, to_byte
 
 Array = np.ndarray[Any, Any]
 Vertex = Any  # np.uint32: no test for Python's negative indices
 
-DEFINITION = checksum("coverage.py") ^ checksum("shading.py")
-WIDE = 12  # px; in a wider box it pays to compute where a row begins and ends, rather than to test each pixel
-
-# Multiply and add may be fused, as CUDA does; `coverage.py` says why that changes no decision.
-_inlined = njit(nogil=True, error_model="numpy", forceinline=True, fastmath={"contract"})
-# Numba's file cache looks at this file only: the default argument `definition` makes it look at
-# coverage.py and shading.py as well.
-_compiled = njit(nogil=True, error_model="numpy", cache=True, fastmath={"contract"})
+_coverage = build(inlined, None, np.int64, np.int64)
+_snap, _weights = _coverage.snap, _coverage.weights
+_irradiance, _to_byte = inlined(irradiance), inlined(to_byte)
 
 
-@_inlined
-def _lower(keys: Array, row: int, column: int, key: int) -> None:
-    if key < keys[np.uint32(row), np.uint32(column)]:  # unsigned: no test for Python's negative indices
-        keys[np.uint32(row), np.uint32(column)] = key
-
-
-_snap, _facing, _box, _fill, _, _fill_wide, _weights = build(_inlined, _lower, np.int64, np.int64)
-_irradiance, _to_byte = _inlined(irradiance), _inlined(to_byte)
-
-
-@_inlined
+@inlined
 def _corners(positions: Array, inverse_depth: Array, a: Vertex, b: Vertex, c: Vertex) -> tuple[Corners, Nears]:
     return (
         np.int64(positions[a, 0]), np.int64(positions[a, 1]),
@@ -45,7 +30,7 @@ def _corners(positions: Array, inverse_depth: Array, a: Vertex, b: Vertex, c: Ve
     ), (inverse_depth[a], inverse_depth[b], inverse_depth[c])  # fmt: skip
 
 
-@_compiled
+@compiled
 def snap(vertices: Array, positions: Array, inverse_depth: Array, definition: int = DEFINITION) -> int:
     """vertices float32 [V, 3] -> positions int32 [V, 2], inverse_depth float32 [V]; gives the first NaN's row or -1."""
     bad = -1
@@ -59,33 +44,12 @@ def snap(vertices: Array, positions: Array, inverse_depth: Array, definition: in
     return bad
 
 
-@_compiled
-def scatter(
-    positions: Array, inverse_depth: Array, triangles: Array, cull: bool, keys: Array, definition: int = DEFINITION
-) -> None:
-    """Lower keys int64 [H, W] to the least key of the triangles int32 [F, 3] that own each pixel's centre."""
-    for f in range(triangles.shape[0]):
-        a, b, c = np.uint32(triangles[f, 0]), np.uint32(triangles[f, 1]), np.uint32(triangles[f, 2])
-        corners, nears = _corners(positions, inverse_depth, a, b, c)
-        area = _facing(corners, cull)
-        if area == 0:
-            continue
-        pixels = _box(corners, keys.shape[0], keys.shape[1])
-        (first_row, last_row), (first_column, last_column) = pixels
-        if first_row > last_row or first_column > last_column:
-            continue
-        if last_column - first_column < WIDE:
-            _fill(f, corners, nears, area, pixels, 0, 1, keys)
-        else:
-            _fill_wide(f, corners, nears, area, pixels, keys)
-
-
 @cache
 def resolver(channels: int, as_bytes: bool, lit: bool) -> Callable[..., None]:
     """The last pass for so many attributes: bytes are a quarter faster when the number is known, floats when not."""
     plain = 6 if lit else 0
 
-    @_compiled
+    @compiled
     def resolve(
         positions: Array,
         inverse_depth: Array,
@@ -132,7 +96,9 @@ class Context:
 
     def __init__(self, batch: int, height: int, width: int, triangles: Array, cull: bool) -> None:
         self._triangles = triangles.copy()
+        self._names = self._triangles.reshape(-1)
         self._cull = cull
+        self._chunk = chunk_for(width)
         self._keys = np.full((height, width), EMPTY, np.int64)  # `resolve` leaves them EMPTY for the next picture
         self.ids = np.full((batch, height, width), -1, np.int32)
         self._positions = np.empty((batch, 0, 2), np.int32)
@@ -154,7 +120,8 @@ class Context:
         lights = self._dark if light is None else light
         for image in range(batch):
             mesh = self._positions[image], self._inverse_depth[image], self._triangles
-            scatter(*mesh, self._cull, self._keys)
+            packed = self._positions[image].view(np.int64).reshape(-1)
+            scatter(packed, self._inverse_depth[image], self._names, self._cull, self._keys, self._chunk)
             resolve(
                 *mesh, attributes[image], lights[image], out.dtype.type(background), self._keys, self.ids[image],
                 out[image],

@@ -1,37 +1,35 @@
-"""How often each pixel is covered, by the very functions that draw."""
+"""How often each pixel is covered, by the very pass that draws."""
 
 import cv2
 import numpy as np
 from numba import njit
 
-from kernels.coverage import build
-from kernels.cpu import WIDE
+from kernels.coverage import EMPTY
+from kernels.cpu import snap
+from kernels.scatter_cpu import chunk_for, scatter
 
 
 @njit
-def _count(keys, row, column, key):
-    keys[row, column] += 1
+def _count(positions, packed, inverse_depth, triangles, cull, keys, chunk, counts):
+    """Draw one triangle after the other, and wipe its box clean."""
+    height, width = keys.shape
+    for f in range(0, len(triangles), 3):
+        scatter(packed, inverse_depth, triangles[f : f + 3], cull, keys, chunk)
+        x, y = positions[triangles[f : f + 3], 0] >> 8, positions[triangles[f : f + 3], 1] >> 8
+        for row in range(max(y.min(), 0), min(y.max() + 1, height)):
+            for column in range(max(x.min(), 0), min(x.max() + 1, width)):
+                counts[row, column] += keys[row, column] != EMPTY
+                keys[row, column] = EMPTY
 
 
-_snap, _facing, _box, _fill, _, _fill_wide, *_ = build(njit, _count, np.int64, np.int64)
-
-
-@njit
 def coverage(vertices, triangles, cull, counts):
     """Add to int64 counts [H, W] how many triangles own each pixel."""
-    for f in range(len(triangles)):
-        a, b, c = triangles[f]
-        ax, ay, qa = _snap(vertices[a, 0], vertices[a, 1], vertices[a, 2])
-        bx, by, qb = _snap(vertices[b, 0], vertices[b, 1], vertices[b, 2])
-        cx, cy, qc = _snap(vertices[c, 0], vertices[c, 1], vertices[c, 2])
-        corners = np.int64(ax), np.int64(ay), np.int64(bx), np.int64(by), np.int64(cx), np.int64(cy)
-        area = _facing(corners, cull)
-        if area != 0:
-            pixels = _box(corners, *counts.shape)
-            if pixels[1][1] - pixels[1][0] < WIDE:
-                _fill(f, corners, (qa, qb, qc), area, pixels, 0, 1, counts)
-            else:
-                _fill_wide(f, corners, (qa, qb, qc), area, pixels, counts)
+    positions, inverse_depth = np.empty((len(vertices), 2), np.int32), np.empty(len(vertices), np.float32)
+    snap(vertices, positions, inverse_depth)
+    keys, packed = np.full(counts.shape, EMPTY), positions.view(np.int64).reshape(-1)
+    _count(positions, packed, inverse_depth, triangles.reshape(-1), cull, keys, chunk_for(counts.shape[1]), counts)
+    if (keys != EMPTY).any():
+        raise AssertionError("a triangle owns pixels outside its box")
     return counts
 
 

@@ -53,6 +53,20 @@ def test_any_triangles_give_the_ids_of_the_reference(corners, faces, cull):
     np.testing.assert_array_equal(np.isfinite(depth), ids >= 0)
 
 
+@pytest.mark.parametrize("reach", [0.3, 1, 3, 8, 16.01])
+@pytest.mark.parametrize("seed", range(4))
+def test_many_small_triangles_give_the_ids_of_the_reference(seed, reach):
+    """On either side of what a block and a chunk of `scatter_cpu.py` hold, whole and cut, at equal depths."""
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(-4, 64, (700, 1, 2)) + rng.uniform(-reach, reach, (700, 3, 2))
+    corners = np.round(corners * 2) / 2 if seed % 2 else corners  # on pixels' centres and between them
+    depths = rng.choice([50.0, 51, 0.1, 60], (700, 3, 1), p=[0.5, 0.3, 0.02, 0.18])
+    vertices = np.concatenate([corners, depths], axis=2).reshape(-1, 3).astype(np.float32)
+    triangles = np.arange(len(vertices), dtype=np.int32).reshape(-1, 3)
+    want, _, _ = reference.draw(vertices, triangles, vertices[:, 2:], 53, 61, seed < 2)
+    np.testing.assert_array_equal(draw(vertices, triangles, 53, 61, seed < 2)[0], want)
+
+
 @pytest.mark.parametrize("cull", [True, False])
 @pytest.mark.parametrize("faces", [60, 1000, 6000])
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (37, 90)])
