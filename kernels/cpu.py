@@ -121,7 +121,7 @@ class Context:
         for image in range(batch):
             mesh = self._positions[image], self._inverse_depth[image], self._triangles
             packed = self._positions[image].view(np.int64).reshape(-1)
-            scatter(packed, self._inverse_depth[image], self._names, self._cull, self._keys, self._chunk)
+            scatter(packed, self._inverse_depth[image], self._names, self._cull, self._keys, *self._chunk)
             resolve(
                 *mesh, attributes[image], lights[image], out.dtype.type(background), self._keys, self.ids[image],
                 out[image],

@@ -184,23 +184,24 @@ def _draw(
 
 @compiled
 def scatter(
-    positions: Array, inverse_depth: Array, triangles: Array, cull: bool, keys: Array, chunk: Chunk,
-    definition: int = DEFINITION,
+    positions: Array, inverse_depth: Array, triangles: Array, cull: bool, keys: Array,
+    corners: Array, found: Array, listed: Array, blocks: Array, places: Array, owned: Array, terms: Array,
+    offsets: Array, definition: int = DEFINITION,
 ) -> None:  # fmt: skip
     """Lower keys int64 [H, W] to the least key of the triangles int32 [F · 3] that own each pixel's centre.
 
     `positions`: int64 [V], x of `snap` in the low half and y in the high one. `inverse_depth`: float32 [V].
+    The rest are those of a `Chunk`, apart from each other because Numba allocates to find the type of a tuple.
     """
     height, width = keys.shape
     faces = np.uint64(triangles.size) // _THREE
-    corners, found, blocks, places = chunk.corners, chunk.found, chunk.blocks, chunk.places
     for part in range((faces + _COUNT - _ONE) // _COUNT):
         start, waiting = part * _COUNT, _T0
         count = min(_COUNT, faces - start)
         _fetch(positions, triangles, start, count, corners)
         _find(corners, count, cull, height, width, found)
-        for number in range(_list(found, count, chunk.listed)):
-            i = np.uint64(chunk.listed[number])
+        for number in range(_list(found, count, listed)):
+            i = np.uint64(listed[number])
             left, right, row, last_row = found[i + _T2], found[i + _T3], found[i + _T4], found[i + _T5]
             if left < 0:
                 a, b, c = _names(triangles, start + i, found[i + _T1])
@@ -218,5 +219,5 @@ def scatter(
                 if column > right:
                     column, row = left, row + HEIGHT
         whole = (waiting + _LANES) & ~_LANES  # SIMD registers; nobody looks at the surplus
-        _cover(blocks, places, whole, chunk.owned, chunk.terms)
-        _draw(inverse_depth, triangles, places, chunk.owned, chunk.terms, chunk.offsets, waiting, keys)
+        _cover(blocks, places, whole, owned, terms)
+        _draw(inverse_depth, triangles, places, owned, terms, offsets, waiting, keys)

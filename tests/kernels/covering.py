@@ -13,8 +13,12 @@ from kernels.scatter_cpu import chunk_for, scatter
 def _count(positions, packed, inverse_depth, triangles, cull, keys, chunk, counts):
     """Draw one triangle after the other, and wipe its box clean."""
     height, width = keys.shape
+    corners, found, listed, blocks, places, owned, terms, offsets = chunk
     for f in range(0, len(triangles), 3):
-        scatter(packed, inverse_depth, triangles[f : f + 3], cull, keys, chunk)
+        scatter(
+            packed, inverse_depth, triangles[f : f + 3], cull, keys,
+            corners, found, listed, blocks, places, owned, terms, offsets,
+        )  # fmt: skip
         x, y = positions[triangles[f : f + 3], 0] >> 8, positions[triangles[f : f + 3], 1] >> 8
         for row in range(max(y.min(), 0), min(y.max() + 1, height)):
             for column in range(max(x.min(), 0), min(x.max() + 1, width)):
