@@ -54,7 +54,7 @@ def voice(
     judged = ExpressionNet.load(net)
     rows = VoiceRows(
         everyone,
-        [_fold(folder) for folder in fold or ()] + [Trained(judged, _kept_out())],
+        [Trained(judged, _kept_out()), *(_fold(folder) for folder in fold or ())],
         AtNet.load(atnet) if atnet else None,
     )
     sounds = noises()

@@ -46,7 +46,7 @@ class Config:
     """Everything that decides the outcome."""
 
     seed: int = 1
-    steps: int = 12_000
+    steps: int = 7000
     batch: int = 32
     hops: int = 400
     """Length of a training piece."""
@@ -79,9 +79,10 @@ class Config:
     """Of speech that give a person full weight."""
     sharpness: float = 0.5
     """Spread of the log odds that the lips meet, as a share of that of the predicted opening they are mixed into."""
-    gain: float = 1.8
-    """On the motion about the mean face of speech: a predictor by squared error moves about half as far as people."""
-    members: int = 3
+    gain: tuple[float, ...] = (1.95, 2.1, 2.0, 2.0, 2.0)
+    """For each look-ahead, on the motion about the mean face of speech: a predictor by squared error moves about half
+    as far as people."""
+    members: int = 2
     channels: int = 64
     """Of each member."""
     dilations: tuple[int, ...] = (1, 2, 4, 8)

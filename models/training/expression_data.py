@@ -10,11 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
-from models.audio_encoder import BANDS, HOP, SAMPLE_RATE, AudioEncoder
+from models.audio_encoder import HOP, SAMPLE_RATE
 from models.training.visemes import UNKNOWN, Visemes, read_visemes
 from models.video import read_sound
 
@@ -102,15 +101,3 @@ def on_sound_clock(
     known = inside & valid[before] & valid[after]
     unlabelled = np.full(len(known), UNKNOWN, np.int64)
     return Clip(recording, sound.astype(np.float32), rows.astype(np.float32), known, unlabelled)
-
-
-def decibels(sound: Signal, encoder: AudioEncoder) -> Float32[NDArray[np.float32], "bands T"]:
-    """The encoder's view of a whole sound, before its floor."""
-    with torch.inference_mode():
-        return encoder.decibels(torch.from_numpy(sound)[None], encoder.initial_state())[0][0].numpy()
-
-
-def spectrum(views: list[Float32[NDArray[np.float32], "bands _"]]) -> Float32[NDArray[np.float32], " bands"]:
-    """Mean of each band over the hops in which somebody speaks."""
-    everything = np.concatenate(views, 1)
-    return everything[:, everything.max(0) > -35].mean(1).reshape(BANDS).astype(np.float32)

@@ -22,6 +22,9 @@ from models.training.visemes import UNKNOWN, viseme_of
 
 CHANGE = 4
 """Hops over which movement is compared."""
+HEARD = 8
+"""Hops heard ahead from which on movement counts fully: who has heard nothing yet would keep to an old error, since
+correcting it is movement too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def lip_loss(said: Float[Tensor, "F M D R B T"], batch: Batch, lips: Lips, confi
     error = said - target.permute(3, 0, 4, 1, 2)[:, None]
     weight = _weight(batch, batch.known["lips"])
     move, moving = error[..., CHANGE:] - error[..., :-CHANGE], weight[..., CHANGE:] * weight[..., :-CHANGE]
+    move = move * error.new_tensor([min(delay / HEARD, 1.0) ** 0.5 for delay in DELAYS])[:, None, None, None]
     still = _mean_square(error, weight, lips.gap, config.gap_weight)
     return still + config.velocity_weight * _mean_square(move, moving, lips.gap, config.gap_weight)
 

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 
-from models.audio_encoder import BANDS, AudioEncoder
-from models.training.expression_data import Clip, Recording, spectrum
+from models.audio_encoder import AudioEncoder
+from models.training.expression_data import Clip, Recording
 from models.training.expression_sources import KEPT_OUT
 from models.training.linear_path import Features
 from models.training.lip_basis import Basis, clip_scores, find_basis, person_weights
@@ -94,13 +94,3 @@ def features_of(corpus: Corpus, sound: Sound, encoder: AudioEncoder) -> Features
     with torch.inference_mode():
         powers = powers_of(torch.from_numpy(corpus.of(sound)).T[None])
         return encoder.features(encoder.against_loudness(powers, encoder.initial_state())[0])[0].numpy()
-
-
-def voices_spectrum(corpus: Corpus) -> Float32[NDArray[np.float32], " bands"]:
-    """Mean of each band over all voices without a face: nobody who is judged is among them."""
-    encoder, views = AudioEncoder(), []
-    for sound in corpus.sounds:
-        if sound.source == "voices":
-            powers = powers_of(torch.from_numpy(corpus.of(sound)).T[None])
-            views.append(encoder.against_loudness(powers, encoder.initial_state())[0][0].numpy())
-    return spectrum(views).reshape(BANDS)

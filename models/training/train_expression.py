@@ -23,15 +23,14 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.audio_encoder import AudioEncoder
-from models.expression_net import DIAL, ExpressionNet, Size
+from models.expression_net import ExpressionNet, Size
 from models.face_model import FaceModel
 from models.training.closed_lips import sharpen_closures
 from models.training.expression_batches import Batches
 from models.training.expression_config import Config
 from models.training.expression_ensemble import Ensemble
 from models.training.expression_losses import Lips, heads_of, same_mouth_loss, total_loss
-from models.training.folds import Fold, Spoken, faces, features_of, voices_spectrum
+from models.training.folds import Fold, Spoken, faces, features_of
 from models.training.linear_path import DELAYS, Regression, amplify, as_taps, hear_features, shifted, windows
 from models.training.lip_metric import LipMetric, lower_lip
 from models.training.train_gate import train_gate
@@ -68,8 +67,8 @@ class Trainer:
         self.size = Size(len(metric.gap), members=config.members, channels=config.channels, dilations=config.dilations)
         components, least = self.size.components, config.least_seconds
         self.folds = [Fold.of(corpus, out, metric, components, least) for out in left_out]
-        self.encoder = AudioEncoder()
-        self.encoder.spectrum.copy_(torch.from_numpy(voices_spectrum(corpus))[:, None])
+        # What is heard stays as it is: speech gate and lips are trained apart, and share it.
+        self.encoder = ExpressionNet.universal().encoder
         self.batches = Batches(corpus, self.folds, copy.deepcopy(self.encoder).to(device), config, device)
         self.lips = Lips.of(self.folds, torch.from_numpy(lower_lip(face)), device)
 
@@ -134,7 +133,7 @@ class Trainer:
         sharpen_closures(net, spoken, config.sharpness)
         means = [hear_features(net, clip.features).speech_mean() * clip.weight for clip in spoken]
         mean = np.sum(means, 0) / sum(clip.weight for clip in spoken)
-        amplify(net, np.full(len(DIAL), config.gain), mean, mean)
+        amplify(net, np.array(config.gain), mean, mean)
         return net.eval()
 
     def strangers(self, ensemble: Ensemble) -> dict[str, list[float]]:

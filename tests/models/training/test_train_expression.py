@@ -169,7 +169,15 @@ def small():
     noise = 0.01 * np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE).astype(np.float32)
     writer.add(("noise", "nobody", "noise", 1.0), [stored_powers(noise, encoder)], {})
     config = Config(
-        steps=12, batch=4, hops=150, gate_steps=3, members=1, channels=8, gain=1.0, least_seconds=1.0, ridge_share=0.8
+        steps=12,
+        batch=4,
+        hops=150,
+        gate_steps=3,
+        members=1,
+        channels=8,
+        gain=(1.0,) * 5,
+        least_seconds=1.0,
+        ridge_share=0.8,
     )
     return writer.corpus(), config
 
