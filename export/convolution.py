@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-Batching = Any  # what torch.library gives a rule for vmap
+Batching = Any  # what torch gives a rule for vmap
 Node = tuple[str, list[str], list[str], dict[str, Any]]
 """Operator, names of inputs and outputs, attributes; as in ONNX."""
 

@@ -103,8 +103,8 @@ class OnDevice:
         self._sums = torch.zeros(batch, composite_cuda.SUMS, dtype=torch.int32, device=device)
         self._taken = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
         self._drawn = [changing(pictures, box, i420) for pictures in (self._picture.view(shape), self._taken)]
-        self._second = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it so
-        self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]  # likewise
+        self._second = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch has no types for it
+        self._come = torch.cuda.Event()  # type: ignore[no-untyped-call]  # nor for this
 
     @contextmanager
     def beside(self) -> Iterator[None]:

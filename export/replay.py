@@ -31,7 +31,8 @@ class Replay:
             self._given = self._step()
 
     def _record(self) -> Callable[[], None]:
-        stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]  # what is done beside it gives way
+        # What is done beside it gives way.
+        stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]  # torch has no types for it
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
                 self.eager()

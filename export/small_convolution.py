@@ -29,7 +29,7 @@ ARCHITECTURE = 8, 0
 
 @triton.jit
 def _kernel(  # type: ignore[no-untyped-def]  # noqa: ANN202  # in Triton's language annotations mean something else
-    x, weight, bias, added, out, height, width, pixels,  # noqa: ANN001
+    x, weight, bias, added, out, height, width, pixels,  # noqa: ANN001  # likewise
     inputs: tl.constexpr, outputs: tl.constexpr, stride: tl.constexpr, has_added: tl.constexpr, relu: tl.constexpr,
     rows: tl.constexpr, columns: tl.constexpr, depth: tl.constexpr,
 ):  # fmt: skip

@@ -72,7 +72,7 @@ class Chunk(NamedTuple):
 
 
 def chunk_for(width: int) -> Chunk:
-    """What `scatter` needs for a picture of this width: 1 MB."""
+    """What `scatter` needs for a picture of this width: 0.5 MB."""
     return Chunk(
         np.zeros(_T3, np.int64), np.zeros(_T6, np.int32), np.zeros(_T1, np.int64),
         np.zeros(_B3, np.int64), np.zeros(_B4, np.int32), np.zeros(_B1, np.uint32), np.zeros(_B10),

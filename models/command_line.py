@@ -70,7 +70,7 @@ def spread(options: type[Any], **defaults: object) -> Callable[[Callable[..., No
             value = options(**{field.name: given.pop(field.name) for field in fields(options)})
             command(**given, **{place: value})
 
-        spreading.__signature__ = signature.replace(parameters=[*own, *single])  # type: ignore[attr-defined]
+        spreading.__signature__ = signature.replace(parameters=[*own, *single])  # type: ignore[attr-defined]  # functions have it, typeshed does not say so
         spreading.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *single]}
         return spreading
 
