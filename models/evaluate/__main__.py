@@ -13,6 +13,7 @@ from models.atnet import AtNet
 from models.command_line import run
 from models.errors import InputError
 from models.evaluate.curve_plot import draw_curves
+from models.evaluate.onset_rows import onset_rows
 from models.evaluate.silence_rows import at_level, natural_stillness, noises, silence_rows
 from models.evaluate.voice_report import show
 from models.evaluate.voice_rows import Trained, VoiceRows
@@ -48,7 +49,8 @@ def voice(
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG file for the curves.")] = None,
 ) -> None:
-    """Quality against look-ahead of our network, AudioDVP's affine map and ridge regression; stillness in silence."""
+    """Quality against look-ahead of our network, AudioDVP's affine map and ridge regression; stillness in silence, and
+    whether the mouth opens in time."""
     ruler = Ruler.of(FaceModel.tracked())
     everyone = [load_clip(recording, fits, clips, visemes) for recording in (*KEPT_OUT, *RECORDINGS)]
     judged = ExpressionNet.load(net)
@@ -68,6 +70,7 @@ def voice(
         "silence": list(
             silence_rows(judged, ruler, sounds, everyone[0].sound[: 5 * 16_000], natural_stillness(everyone, ruler))
         ),
+        "onset": list(onset_rows(judged, ruler, [clip.sound for clip in everyone])),
     }
     json_file.write_text(json.dumps(table, indent=1) + "\n")
     show(table, Console())

@@ -41,6 +41,8 @@ def show(table: Mapping[str, Sequence[Row]], console: Console) -> None:
             console.print(_means(title, table[part], real))
             console.print(_clips(table[part], real))
     console.print(_silence(table["silence"]))
+    if table["onset"]:
+        console.print(_onset(table["onset"]))
 
 
 def _means(title: str, rows: Sequence[Row], real: Mapping[str, Row]) -> Table:
@@ -80,6 +82,15 @@ def _silence(rows: Sequence[Row]) -> Table:
     for noise in sorted(noises, key=lambda noise: -at[noise]["lip_speed"]):
         pair = at[noise], at[noise + AFTER_SPEECH]
         shown.add_row(noise, *(f"{row[key]:.2f}" for key in ("lip_speed", "false_openings_per_min") for row in pair))
+    return shown
+
+
+def _onset(rows: Sequence[Row]) -> Table:
+    title = f"The mouth's start after {rows[0]['syllables']} first sounds, less the look-ahead; late is after 60 ms"
+    shown = _table(title, "", "look-ahead, ms", "median, ms", "90 %, ms", "late")
+    for row in rows:
+        times = (f"{row[key]:.0f}" for key in ("look_ahead_ms", "late_ms", "late_ms_p90"))
+        shown.add_row("after " + row["before"], *times, f"{row['too_late']:.2f}")
     return shown
 
 

@@ -24,9 +24,19 @@ def printed():
         for name, speed, n in (("room noise", 0.01, 1.0), ("music", 0.2, 4.0))
         for after in ("", " after speech")
     ]
+    onset = [
+        {
+            "before": "silence",
+            "look_ahead_ms": 80,
+            "syllables": 9,
+            "late_ms": -41.0,
+            "late_ms_p90": 35.0,
+            "too_late": 0.1,
+        }
+    ]
     console = Console(width=120, force_terminal=False)
     with console.capture() as capture:
-        show({"curve": rows, "leave_one_out": [], "real": real, "silence": silence}, console)
+        show({"curve": rows, "leave_one_out": [], "real": real, "silence": silence, "onset": onset}, console)
     return [line.split() for line in capture.get().splitlines()]
 
 
@@ -56,3 +66,7 @@ def test_the_liveliest_noise_comes_first(printed):
 
 def test_nobody_is_shown_who_was_not_judged(printed):
     assert not [line for line in printed if line[:1] == ["Stranger:"]]
+
+
+def test_first_sounds_have_their_lines(printed):
+    assert ["after", "silence", "80", "-41", "35", "0.10"] in printed
