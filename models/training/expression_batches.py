@@ -6,9 +6,8 @@ R lip components, S sounds, N hops and Q rows of the whole corpus.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from models.training.expression_config import Config
 from models.training.folds import Fold
 from models.training.linear_path import DELAYS, LOUD
 from models.training.visemes import UNKNOWN
-from models.training.voice_corpus import Corpus, powers_of
+from models.training.voice_corpus import Corpus, Powers, powers_of
 
 AHEAD = max(DELAYS)
 CLOSING = 20
@@ -30,10 +29,8 @@ PAUSE = 40
 """Hops without a sound that still belong to speech."""
 ONSET = 4
 """Hops before the first sound in which the mouth may already move."""
-BEGINNING_SHARE = 0.25
-"""Of the pieces, those from the beginning of a stream, where nothing was heard before."""
 LEAD = 120
-"""Most hops before the first sound in those."""
+"""Most hops before the first sound in a piece that begins with silence."""
 STOPPING_SHARE = 0.2
 """Of the pieces, those in which the voice stops."""
 WARM = 60
@@ -44,6 +41,8 @@ QUIET = 35.0
 """dB from the voice down to the quietest noise."""
 BABBLE_SHARE, BABBLE_BELOW = 0.2, 12.0
 """Of the noises, other voices; at least so many dB below."""
+FAR_BELOW = 18.0, 40.0
+"""dB from the voice down to other people's in the background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,8 @@ class Batches:
     def __init__(
         self, corpus: Corpus, folds: Sequence[Fold], encoder: AudioEncoder, config: Config, device: str
     ) -> None:
-        self._config, self._encoder, self._device = config, encoder, device
+        self._corpus, self._folds, self._config = corpus, folds, config
+        self._encoder, self._device = encoder, device
         sounds = corpus.sounds
         self._first, self._hops, self._row = (
             torch.tensor([getattr(sound, key) for sound in sounds], device=device) for key in ("first", "hops", "row")
@@ -125,25 +125,29 @@ class Batches:
         self._levels, self._remembered = levels.to(self._device), remembered.to(self._device)
         self._speaks = speaks.to(self._device)
 
-    def for_gate(self) -> Batches:
-        """The same with only those people from whom every fold may learn, and with nobody speaking half of the time."""
-        pieces = copy.copy(self)
-        chances = self._chances * self._learns.amin(0)
-        pieces._chances = torch.where(
-            self._idle, chances / chances[self._idle].sum(), chances / chances[~self._idle].sum()
-        )
+    def for_gate(self, noises: Sequence[Powers]) -> Batches:
+        """Scenes for the gate, with more noises, and only those people from whom every fold may learn."""
+        config = replace(self._config, hops=self._config.gate_hops, scenes=self._config.gate_scenes)
+        pieces = Batches(self._corpus.with_noises(noises), self._folds, self._encoder, config, self._device)
+        idle, chances = pieces._idle, pieces._chances * pieces._learns.amin(0)
+        # Half of the time nobody speaks.
+        pieces._chances = torch.where(idle, chances / chances[idle].sum(), chances / chances[~idle].sum())
         return pieces
 
     def __call__(self) -> Batch:
         """Draw a batch."""
-        config, device = self._config, self._device
+        config, device, scenes = self._config, self._device, self._config.scenes
         count, hops = config.batch, config.hops
         sound = torch.multinomial(self._chances, count, True)
         idle, length = self._idle[sound], self._hops[sound]
+        far = ~idle & (self._random(count) < scenes.far)
+        idle = idle | far  # for who is meant, nobody speaks
         speed = torch.exp((2 * self._random(count) - 1) * config.augmentation.speed)
-        begins = self._random(count) < BEGINNING_SHARE
+        begins = ~far & (self._random(count) < scenes.beginning)
+        resumes, cut = begins & (self._random(count) < scenes.resumed), self._random(count) < scenes.cut
         lead = torch.where(begins, (self._random(count) * LEAD).floor(), 0.0)
-        start = torch.where(begins, 0.0, self._random(count) * (length - speed * hops).clamp_min(0))
+        start = self._random(count) * (length - speed * hops).clamp_min(0)
+        start = torch.where(begins & ~cut, 0.0, start)
         stops = torch.where(self._random(count) < STOPPING_SHARE, (0.2 + 0.6 * self._random(count)) * hops, torch.inf)
         stop = torch.minimum(stops, lead + (length - 2 - start) / speed).floor()
 
@@ -152,13 +156,14 @@ class Batches:
         voice = self._heard(sound, start[:, None] + speed[:, None] * (hop + 1 - lead[:, None]) - 1)
         voice = voice * ((hop >= lead[:, None]) & (hop < stop[:, None]))[:, None]
         loudest = self._between(*LOUDNESS, count)
-        spoke = idle & (self._random(count) < 0.5)  # somebody did, before this piece
-        quieter = torch.where(spoke, loudest - self._between(5.0, 45.0, count), self._between(-75.0, -15.0, count))
+        spoke = idle & (far | (self._random(count) < 0.5))  # somebody did, before this piece
+        below = torch.where(far, self._between(*FAR_BELOW, count), self._between(5.0, 45.0, count))
+        quieter = torch.where(spoke, loudest - below, self._between(-75.0, -15.0, count))
         level = torch.where(idle, quieter, loudest)
         gain = level - self._levels[sound]
         voice = voice * changes.decibels(gain)[:, None, None]
-        remembered = torch.where(idle, loudest, self._remembered[self._first[sound] + start.long()] + gain)
-        remembered = torch.where(begins | (idle & ~spoke), QUIETEST, remembered)
+        remembered = torch.where(idle | resumes, loudest, self._remembered[self._first[sound] + start.long()] + gain)
+        remembered = torch.where((begins & ~resumes) | (idle & ~spoke), QUIETEST, remembered)
         plain = self._features(voice, remembered)
         wavering = torch.where(remembered > QUIETEST, remembered + self._between(-3.0, 3.0, count), QUIETEST)
         changed = self._changed(voice, level)
@@ -166,8 +171,8 @@ class Batches:
         # Targets at boundaries 1 - AHEAD ... hops.
         edge = torch.arange(1 - AHEAD, hops + 1, device=device)[None].float()
         place = (start[:, None] + speed[:, None] * (edge - lead[:, None])).clamp_min(0)
-        below = torch.minimum(place.floor().long(), length[:, None] - 1)
-        row, weight = self._row[sound][:, None] + below, (place - below).clamp(0, 1)[..., None]
+        before = torch.minimum(place.floor().long(), length[:, None] - 1)
+        row, weight = self._row[sound][:, None] + before, (place - before).clamp(0, 1)[..., None]
         lead, stop, idle = lead[:, None], stop[:, None], idle[:, None]
         spoken = (edge >= lead) & (edge < stop) & ~idle
         still = idle | (edge >= stop + CLOSING) | (edge < lead - 2 * ONSET)
@@ -217,7 +222,8 @@ class Batches:
         least = torch.where(self._idle[noise], how.least_below, BABBLE_BELOW)
         below = least + (QUIET - least) * self._random(count)
         loud = torch.where(self._random(count) < how.noise_share, level - below - self._levels[noise], -200.0)
-        behind = changes.with_other_colour(self._heard(noise, place), how.tilt)
+        begins = self._random(count) * voice.shape[2] * (self._random(count) < self._config.scenes.sudden)
+        behind = changes.with_other_colour(self._heard(noise, place), how.tilt) * (hop >= begins[:, None])[:, None]
         return changes.with_losses(voice + behind * changes.decibels(loud)[:, None, None], how.loss_share)
 
     def _features(

@@ -42,6 +42,22 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class Scenes:
+    """What training pieces show, as shares."""
+
+    beginning: float = 0.25
+    """Of all, those that begin with silence."""
+    resumed: float = 0.0
+    """Of these, those before whose silence somebody spoke; the others are the beginning of a stream."""
+    cut: float = 0.0
+    """Of these, those whose sound does not begin where the recording does, but anywhere, as by a switch."""
+    far: float = 0.0
+    """Of the voices, those in the background: nobody is to move his lips to them."""
+    sudden: float = 0.0
+    """Of the noises behind, those that begin anywhere in the piece."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that decides the outcome."""
 
@@ -52,6 +68,7 @@ class Config:
     """Length of a training piece."""
     shares: Shares = field(default_factory=Shares)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    scenes: Scenes = field(default_factory=Scenes)
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     dropout: float = 0.2
@@ -70,7 +87,12 @@ class Config:
     the longest look-ahead, to the sound as it was."""
     running_mean: float = 0.999
     """What the running mean of the weights keeps at each step."""
-    gate_steps: int = 4000
+    gate_steps: int = 8000
+    gate_hops: int = 260
+    """Length of a piece for the gate."""
+    gate_scenes: Scenes = field(default_factory=lambda: Scenes(0.4, 0.5, 0.4, 0.15, 0.5))
+    gate_noises: int = 1360
+    """Sounds in which nobody speaks, made for the gate besides those of the corpus."""
     ridge: float = 1.0
     """Penalty of the linear path that is fitted in closed form."""
     ridge_share: float = 0.5

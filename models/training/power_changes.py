@@ -62,9 +62,12 @@ def in_room(powers: Bands, share: float) -> Bands:
     """Reverberation: powers decay exponentially (Polack's model, 0.15 to 0.7 s to -60 dB)."""
     hops = torch.arange(powers.shape[2], device=powers.device)
     age = (hops[:, None] - hops).clamp_min(0)[None]
-    tail = torch.exp(-age * 0.138 / uniform(0.15, 0.7, powers)) * (hops[:, None] > hops)
-    loud = decibels(uniform(-22.0, -8.0, powers)) * (uniform(0.0, 1.0, powers) < share)
-    return powers + loud * (powers @ tail.mT)
+    seconds, loud = uniform(0.15, 0.7, powers), decibels(uniform(-22.0, -8.0, powers))
+    chosen = (uniform(0.0, 1.0, powers) < share)[:, 0, 0]
+    tail = torch.exp(-age * 0.138 / seconds[chosen]) * (hops[:, None] > hops)
+    out = powers.clone()
+    out[chosen] += loud[chosen] * (powers[chosen] @ tail.mT)
+    return out
 
 
 def with_losses(powers: Bands, share: float) -> Bands:

@@ -1,20 +1,29 @@
-"""Teach the speech gate: voices against noise, music, knocks and silence."""
+"""Teach the speech gate: voices against noise, music, knocks, people in the background and silence."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.audio_encoder import SAMPLE_RATE, AudioEncoder
 from models.expression_net import DIAL
 from models.speech_gate import SpeechGate
 from models.training.expression_batches import Batches, at
 from models.training.expression_config import Config
+from models.training.gate_sounds import KINDS, mixture
 from models.training.linear_path import DELAYS
+from models.training.voice_corpus import Powers, stored_powers
 
 FIRST = 30
 """Hops after the first sound in which a gate that stays shut costs more: a first syllable must not be lost."""
 FIRST_WEIGHT = 3.0
+NOBODY_WEIGHT = (1.5, 2.0, 3.0, 3.0, 3.0)
+"""Of hops in which nobody speaks, for each look-ahead: who hears less ahead must be the bolder."""
+NOISE_SECONDS = 6
+MIXED = 5
+"""Of so many noises, one is a mixture of two."""
 
 
 def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B J"]) -> Float[Tensor, ""]:
@@ -24,16 +33,30 @@ def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B J"]) -> F
     weights = 1 + (FIRST_WEIGHT - 1) * near * (speaks == 1)
     wanted = torch.stack([at(speaks, delay) for delay in DELAYS], 1)
     weight = torch.stack([at(weights, delay) for delay in DELAYS], 1)
+    doubt = torch.tensor(NOBODY_WEIGHT, device=wanted.device)[:, None]
+    weight = torch.where(wanted == 0, doubt, weight)
     known = ~wanted.isnan()
     cost = nn.functional.binary_cross_entropy_with_logits(logits, wanted.nan_to_num(), reduction="none")
     return (cost * weight * known).sum() / known.sum()
 
 
+def noises(count: int, seed: int) -> list[Powers]:
+    """Sounds of all kinds in which nobody speaks."""
+    rng, encoder = np.random.default_rng(seed), AudioEncoder()
+    found = []
+    for i in range(count):
+        kind = KINDS[i % len(KINDS)] if i % MIXED else mixture
+        sound = kind(NOISE_SECONDS * SAMPLE_RATE, rng)
+        found.append(stored_powers((sound / np.abs(sound).max()).astype(np.float32), encoder))
+    return found
+
+
 def train_gate(batches: Batches, config: Config, device: str) -> SpeechGate:
     """Train on everybody whom all folds may learn from, with more pieces in which nobody speaks."""
+    torch.manual_seed(config.seed)
     gate = SpeechGate(len(DIAL)).to(device)
     memory = {name: part.to(device) for name, part in gate.initial_state(config.batch).items()}
-    pieces = batches.for_gate()
+    pieces = batches.for_gate(noises(config.gate_noises, config.seed))
     optimizer = torch.optim.AdamW(gate.parameters(), 5e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, config.gate_steps)
     for step in range(1, config.gate_steps + 1):

@@ -173,6 +173,8 @@ def small():
         batch=4,
         hops=150,
         gate_steps=3,
+        gate_noises=6,
+        gate_hops=150,
         members=1,
         channels=8,
         gain=(1.0,) * 5,
