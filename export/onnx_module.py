@@ -243,7 +243,7 @@ _NUMBERS: Mapping[str, Callable[..., np.ndarray[Any, Any]]] = {
 """What is computed of numbers alone."""
 
 _SHAPED = {"Reshape", "Slice", "Gather", "Resize", "Unsqueeze", "Squeeze", "Expand", "Tile", "ReduceSum", "ReduceMean",
-           "Range", "Split", "CumSum"}  # fmt: skip
+           "ReduceMax", "Range", "Split", "CumSum"}  # fmt: skip
 """Whose numbers must stay numbers."""
 
 _OPERATORS: Mapping[str, Callable[..., Value]] = {
@@ -258,7 +258,7 @@ _OPERATORS: Mapping[str, Callable[..., Value]] = {
     "Clip": _clip, "Where": torch.where, "And": torch.logical_and, "Less": torch.lt, "Greater": torch.gt,
     "LessOrEqual": torch.le,
     "Abs": torch.abs, "Max": torch.maximum, "IsNaN": torch.isnan, "IsInf": torch.isinf,
-    "ReduceSum": _reduce(torch.sum), "ReduceMean": _reduce(torch.mean),
+    "ReduceSum": _reduce(torch.sum), "ReduceMean": _reduce(torch.mean), "ReduceMax": _reduce(torch.amax),
     "Transpose": lambda x, perm: x.permute(perm),
     "Concat": lambda *parts, axis: torch.cat(parts, axis),
     "Split": lambda x, sizes, axis: x.split(sizes.tolist(), axis), "CumSum": lambda x, axis, **_: x.cumsum(int(axis)),

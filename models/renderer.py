@@ -30,6 +30,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 INPUTS = CHANNELS + 3 + 1
 STANDARD, SMALL = (64, 96, 160), (32, 56, 96)
 """Channels at a quarter, an eighth and a sixteenth of the resolution."""
+THROAT = 20
+"""How far above the hole's lowest row the drawn picture ends, px. Chins stay above that (half of the time by 8 px).
+Below them a collar would be drawn anew with each word, blurred, and skin no better than it was filmed.
+"""
 Face = UInt8[Tensor, "B H W 6"]
 Photo = UInt8[Tensor, "B H W 3"]
 Mask = UInt8[Tensor, "B H W 1"]
@@ -47,7 +51,7 @@ class Renderer(nn.Module):
 
     def forward(self, face: Face, photo: Photo, mask: Mask) -> tuple[Photo, Mask]:
         """The picture, of which only the hole is meant to be used, and how much of it to take: 255 all, 0 none."""
-        alpha = blend(mask.permute(0, 3, 1, 2).float() / 255)
+        alpha = blend(above_throat(mask.permute(0, 3, 1, 2).float() / 255))
         return to_bytes(self.draw(face, photo, mask)), to_bytes(alpha)
 
     def draw(self, face: Face, photo: Photo, mask: Mask) -> Colours:
@@ -82,6 +86,12 @@ def pack(
     """The trunk's input: all channels in -1..1."""
     channels = [picture.permute(0, 3, 1, 2).float() for picture in (face, photo, mask)]
     return torch.cat(channels, dim=1) / 127.5 - 1
+
+
+def above_throat(hole: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:
+    """The hole (0..1) without its lowest THROAT rows."""
+    row = hole.amax(dim=3, keepdim=True)
+    return hole * torch.cat([row[:, :, THROAT:], torch.zeros_like(row[:, :, :THROAT])], dim=2)
 
 
 def blend(mask: Float[Tensor, "B 1 H W"]) -> Float[Tensor, "B 1 H W"]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.renderer import INPUTS, KINDS, STANDARD, Renderer, blend, build, pack
+from models.renderer import INPUTS, KINDS, STANDARD, THROAT, Renderer, above_throat, blend, build, pack, to_bytes
 from models.renderer_format import CHANNELS, SIZE
 from models.trunks import ShuffleNet
 
@@ -37,6 +37,30 @@ def test_the_blend_mask_is_soft_and_lies_in_the_hole():
     assert (alpha[mask == 0] == 0).all()
     assert (alpha[0, 0, SIZE // 2 - 40 : SIZE // 2 + 40, SIZE // 2 - 40 : SIZE // 2 + 40] == 1).all()
     assert alpha.diff(dim=3).abs().max() < 0.3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_below_the_chin_it_is_as_filmed(kind):
+    """The hole's lowest rows are drawn, but not shown; the rest of the hole is shown as ever."""
+    face, photo, mask = inputs()
+    end = 3 * SIZE // 4 - THROAT
+    with torch.no_grad():
+        shown = build(kind).eval()(face, photo, mask)[1]
+    whole = to_bytes(blend(mask.permute(0, 3, 1, 2).float() / 255))
+    assert (shown[:, end:] == 0).all()
+    assert (whole[:, end : end + THROAT // 2] > 0).any()
+    torch.testing.assert_close(shown[:, : end - 10], whole[:, : end - 10], rtol=0, atol=0)
+
+
+def test_a_pointed_hole_loses_rows_not_its_sides():
+    """Jaws run down steeply: a hole moved upwards as a whole would cut them."""
+    rows, columns = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
+    hole = ((columns - 128).abs() < 220 - rows).float()[None, None]
+    cut = above_throat(hole)
+    lowest = int(hole[0, 0].any(dim=1).nonzero().max()) + 1
+    assert (cut[:, :, lowest - THROAT :] == 0).all()
+    torch.testing.assert_close(cut[:, :, : lowest - THROAT], hole[:, :, : lowest - THROAT], rtol=0, atol=0)
+    assert (above_throat(torch.zeros_like(hole)) == 0).all()
 
 
 def test_a_fresh_network_shows_no_grid():
