@@ -145,7 +145,8 @@ class Batches:
         speed = torch.exp((2 * self._random(count) - 1) * config.augmentation.speed)
         begins = ~far & (self._random(count) < scenes.beginning)
         resumes, cut = begins & (self._random(count) < scenes.resumed), self._random(count) < scenes.cut
-        lead = torch.where(begins, (self._random(count) * LEAD).floor(), 0.0)
+        waits = begins & (self._random(count) >= scenes.at_once)
+        lead = torch.where(waits, (self._random(count) * LEAD).floor(), 0.0)
         start = self._random(count) * (length - speed * hops).clamp_min(0)
         start = torch.where(begins & ~cut, 0.0, start)
         stops = torch.where(self._random(count) < STOPPING_SHARE, (0.2 + 0.6 * self._random(count)) * hops, torch.inf)

@@ -47,10 +47,12 @@ class Scenes:
 
     beginning: float = 0.25
     """Of all, those that begin with silence."""
+    at_once: float = 0.0
+    """Of these, those with no silence at all."""
     resumed: float = 0.0
-    """Of these, those before whose silence somebody spoke; the others are the beginning of a stream."""
+    """Of the same, those before whose silence somebody spoke; the others are the beginning of a stream."""
     cut: float = 0.0
-    """Of these, those whose sound does not begin where the recording does, but anywhere, as by a switch."""
+    """Of the same, those whose sound does not begin where the recording does, but anywhere, as by a switch."""
     far: float = 0.0
     """Of the voices, those in the background: nobody is to move his lips to them."""
     sudden: float = 0.0
@@ -90,8 +92,10 @@ class Config:
     gate_steps: int = 8000
     gate_hops: int = 260
     """Length of a piece for the gate."""
-    gate_scenes: Scenes = field(default_factory=lambda: Scenes(0.4, 0.5, 0.4, 0.15, 0.5))
-    gate_noises: int = 1360
+    gate_scenes: Scenes = field(
+        default_factory=lambda: Scenes(beginning=0.5, at_once=0.4, resumed=0.4, cut=0.4, far=0.15, sudden=0.5)
+    )
+    gate_noises: int = 1600
     """Sounds in which nobody speaks, made for the gate besides those of the corpus."""
     ridge: float = 1.0
     """Penalty of the linear path that is fitted in closed form."""

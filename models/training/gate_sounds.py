@@ -149,12 +149,12 @@ def machine(count: int, rng: np.random.Generator) -> Sound:
 def beeps(count: int, rng: np.random.Generator) -> Sound:
     """Rings, alarms, dials, whistles, synthesizers: pure or modulated tones, steady, stepping or gliding."""
     step = int(10 ** rng.uniform(-1.3, 0.5) * SAMPLE_RATE)
-    steps = count // step + 2
+    smooth = np.hanning(int(10 ** rng.uniform(-2.7, -0.9) * SAMPLE_RATE) + 3)
+    smooth /= smooth.sum()
+    steps = (count + len(smooth)) // step + 1
     base, spread = 10 ** rng.uniform(2.1, 3.5), rng.uniform(0, 0.6)
     pitch = base * np.exp(spread * rng.choice(rng.standard_normal(int(rng.integers(1, 6))), steps))
     on = (np.arange(steps) % 2 == 0) if rng.random() < 0.5 else rng.random(steps) < rng.uniform(0.4, 1.1)
-    smooth = np.hanning(int(10 ** rng.uniform(-2.7, -0.9) * SAMPLE_RATE) + 3)
-    smooth /= smooth.sum()
 
     def drawn(values: NDArray[np.floating]) -> Sound:
         return np.convolve(np.repeat(values, step)[: count + len(smooth) - 1].astype(float), smooth, "valid")[:count]
@@ -189,10 +189,21 @@ def _unit(sound: Sound) -> Sound:
     return np.asarray(sound / (np.sqrt(np.mean(sound**2)) + 1e-12))
 
 
+def band(count: int, rng: np.random.Generator) -> Sound:
+    """Drums, instruments and a lead together."""
+    out = rng.uniform(0.3, 1) * drums(count, rng)
+    for player in (instruments, instruments, beeps, expression_sounds.chirps):
+        if rng.random() < 0.6:
+            out += rng.uniform(0.2, 1) * player(count, rng)
+    return _unit(out)
+
+
 def mixture(count: int, rng: np.random.Generator) -> Sound:
-    """Two of everything there is."""
-    one, other = (KINDS[int(rng.integers(len(KINDS)))](count, rng) for _ in range(2))
-    return _unit(_unit(one) + 10 ** rng.uniform(-1, 0) * _unit(other))
+    """Two to four of everything there is."""
+    out = np.zeros(count)
+    for _ in range(int(rng.integers(2, 5))):
+        out += 10 ** rng.uniform(-1, 0) * _unit(KINDS[int(rng.integers(len(KINDS)))](count, rng))
+    return _unit(out)
 
 
 KINDS: tuple[Maker, ...] = (
@@ -201,3 +212,9 @@ KINDS: tuple[Maker, ...] = (
     expression_sounds.chirps, expression_sounds.taps, expression_sounds.scraping,
 )  # fmt: skip
 """All kinds, frequent ones several times."""
+
+
+def anything(count: int, rng: np.random.Generator) -> Sound:
+    """Half of the time a sound of one kind, else several together: they sound more like speech than each alone."""
+    one = KINDS[int(rng.integers(len(KINDS)))]
+    return (one, one, band, mixture)[int(rng.integers(4))](count, rng)

@@ -12,18 +12,16 @@ from models.expression_net import DIAL
 from models.speech_gate import SpeechGate
 from models.training.expression_batches import Batches, at
 from models.training.expression_config import Config
-from models.training.gate_sounds import KINDS, mixture
+from models.training.gate_sounds import anything
 from models.training.linear_path import DELAYS
 from models.training.voice_corpus import Powers, stored_powers
 
 FIRST = 30
 """Hops after the first sound in which a gate that stays shut costs more: a first syllable must not be lost."""
-FIRST_WEIGHT = 3.0
+FIRST_WEIGHT = 5.0
 NOBODY_WEIGHT = (1.5, 2.0, 3.0, 3.0, 3.0)
 """Of hops in which nobody speaks, for each look-ahead: who hears less ahead must be the bolder."""
 NOISE_SECONDS = 6
-MIXED = 5
-"""Of so many noises, one is a mixture of two."""
 
 
 def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B J"]) -> Float[Tensor, ""]:
@@ -41,12 +39,11 @@ def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B J"]) -> F
 
 
 def noises(count: int, seed: int) -> list[Powers]:
-    """Sounds of all kinds in which nobody speaks."""
+    """Sounds in which nobody speaks."""
     rng, encoder = np.random.default_rng(seed), AudioEncoder()
     found = []
-    for i in range(count):
-        kind = KINDS[i % len(KINDS)] if i % MIXED else mixture
-        sound = kind(NOISE_SECONDS * SAMPLE_RATE, rng)
+    for _ in range(count):
+        sound = anything(NOISE_SECONDS * SAMPLE_RATE, rng)
         found.append(stored_powers((sound / np.abs(sound).max()).astype(np.float32), encoder))
     return found
 
