@@ -225,7 +225,9 @@ class Batches:
         loud = torch.where(self._random(count) < how.noise_share, level - below - self._levels[noise], -200.0)
         begins = self._random(count) * voice.shape[2] * (self._random(count) < self._config.scenes.sudden)
         behind = changes.with_other_colour(self._heard(noise, place), how.tilt) * (hop >= begins[:, None])[:, None]
-        return changes.with_losses(voice + behind * changes.decibels(loud)[:, None, None], how.loss_share)
+        everything = voice + behind * changes.decibels(loud)[:, None, None]
+        everything = changes.over_the_telephone(everything, self._config.scenes.telephone)
+        return changes.with_losses(everything, how.loss_share)
 
     def _features(
         self, powers: Float[Tensor, "B bands T"], remembered: Float[Tensor, " B"]

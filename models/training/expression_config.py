@@ -57,6 +57,8 @@ class Scenes:
     """Of the voices, those in the background: nobody is to move his lips to them."""
     sudden: float = 0.0
     """Of the noises behind, those that begin anywhere in the piece."""
+    telephone: float = 0.0
+    """Of all, those over a narrow line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,13 @@ class Config:
     the longest look-ahead, to the sound as it was."""
     running_mean: float = 0.999
     """What the running mean of the weights keeps at each step."""
-    gate_steps: int = 8000
+    gate_steps: int = 6000
     gate_hops: int = 260
     """Length of a piece for the gate."""
     gate_scenes: Scenes = field(
-        default_factory=lambda: Scenes(beginning=0.5, at_once=0.4, resumed=0.4, cut=0.4, far=0.15, sudden=0.5)
+        default_factory=lambda: Scenes(
+            beginning=0.5, at_once=0.4, resumed=0.4, cut=0.4, far=0.15, sudden=0.5, telephone=0.3
+        )
     )
     gate_noises: int = 1600
     """Sounds in which nobody speaks, made for the gate besides those of the corpus."""

@@ -58,6 +58,14 @@ def with_other_colour(powers: Bands, most: float) -> Bands:
     return powers * decibels(colour - 25.0 * lost)
 
 
+def over_the_telephone(powers: Bands, share: float) -> Bands:
+    """A share of the sounds loses what a narrow line does not carry: below 100 to 450 Hz, above 2.6 to 7.6 kHz."""
+    band = torch.arange(BANDS, device=powers.device)[None, :, None]
+    beyond = (band < uniform(-1.0, 4.0, powers)) | (band > uniform(18.0, float(BANDS), powers))
+    chosen = uniform(0.0, 1.0, powers) < share
+    return powers * decibels(-uniform(25.0, 80.0, powers) * (beyond & chosen))
+
+
 def in_room(powers: Bands, share: float) -> Bands:
     """Reverberation: powers decay exponentially (Polack's model, 0.15 to 0.7 s to -60 dB)."""
     hops = torch.arange(powers.shape[2], device=powers.device)

@@ -17,7 +17,13 @@ from models.training.folds import Fold
 from models.training.linear_path import DELAYS
 from models.training.lip_basis import Basis
 from models.training.lip_metric import lower_lip
-from models.training.power_changes import in_room, with_formants_moved, with_losses, with_other_colour
+from models.training.power_changes import (
+    in_room,
+    over_the_telephone,
+    with_formants_moved,
+    with_losses,
+    with_other_colour,
+)
 from models.training.visemes import GROUPS, UNKNOWN, viseme_of
 from models.training.voice_corpus import Corpus, CorpusWriter, powers_of, stored_powers
 
@@ -146,12 +152,22 @@ def test_changed_sounds_stay_finite_and_silence_stays_silent():
         with_formants_moved(powers, factor),
         with_other_colour(powers, 6.0),
         in_room(powers, 1.0),
+        over_the_telephone(powers, 1.0),
         with_losses(powers, 1.0),
     ):
         assert worse.isfinite().all()
         assert (worse >= 0).all()
     assert not in_room(0 * powers, 1.0).any()
     assert (with_losses(powers, 1.0) == 0).any()
+
+
+def test_a_telephone_keeps_the_middle():
+    torch.manual_seed(0)
+    powers = torch.full((40, BANDS, 3), 1e-3)
+    narrow = over_the_telephone(powers, 1.0)
+    assert torch.equal(narrow[:, 5:18], powers[:, 5:18])
+    assert (narrow[:, -1] < 1e-5).float().mean() > 0.7
+    assert torch.equal(over_the_telephone(powers, 0.0), powers)
 
 
 def test_formants_move_up():
