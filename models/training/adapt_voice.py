@@ -37,8 +37,9 @@ JUDGED = DIAL.index(80)
 class Config:
     """Everything that decides the outcome."""
 
-    amplitude: float = 0.85
-    """Spread of the mouth's opening that is aimed at, as a share of the person's."""
+    amplitude: float = 0.6
+    """Spread of the mouth's opening that is aimed at, as a share of the person's, before the widest openings are put
+    back, which makes it 0.88. More would bring the lips farther off at look-ahead 0 than a still mouth's are."""
     gains: tuple[float, float] = (0.5, 2.2)
     """Least and largest factor that is taken for it."""
     penalty: float | None = 1.0

@@ -78,8 +78,8 @@ def test_the_size_of_the_motion_is_the_persons(net, face, sound, size):
     expression = person(net, sound, size)
     result = adapted(net, face, sound, expression)
     truth = expression @ LipMetric.of(face).gap
-    assert opening(result, face, sound)[50:].std() / truth.std() == pytest.approx(0.95, abs=0.2)
-    assert result.personal[80].amplitude == pytest.approx(0.95, abs=0.15)
+    assert opening(result, face, sound)[50:].std() / truth.std() == pytest.approx(0.88, abs=0.2)
+    assert result.personal[80].amplitude == pytest.approx(0.88, abs=0.15)
 
 
 @pytest.mark.parametrize("late", [-0.12, 0.0, 0.08])
