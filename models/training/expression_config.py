@@ -91,7 +91,7 @@ class Config:
     the longest look-ahead, to the sound as it was."""
     running_mean: float = 0.999
     """What the running mean of the weights keeps at each step."""
-    gate_steps: int = 6000
+    gate_steps: int = 8000
     gate_hops: int = 260
     """Length of a piece for the gate."""
     gate_scenes: Scenes = field(

@@ -19,7 +19,7 @@ from models.training.voice_corpus import Powers, stored_powers
 FIRST = 30
 """Hops after the first sound in which a gate that stays shut costs more: a first syllable must not be lost."""
 FIRST_WEIGHT = 5.0
-NOBODY_WEIGHT = (1.5, 2.0, 3.0, 3.0, 3.0)
+NOBODY_WEIGHT = (2.5, 3.5, 5.0, 5.0, 5.0)
 """Of hops in which nobody speaks, for each look-ahead: who hears less ahead must be the bolder."""
 NOISE_SECONDS = 6
 
