@@ -30,8 +30,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 INPUTS = CHANNELS + 3 + 1
 STANDARD, SMALL = (64, 96, 160), (32, 56, 96)
 """Channels at a quarter, an eighth and a sixteenth of the resolution."""
-THROAT = 20
-"""How far above the hole's lowest row the drawn picture ends, px. Chins stay above that (half of the time by 8 px).
+THROAT = 16
+"""How far above the hole's lowest row the drawn picture ends, px. Chins stay 4 px and more above that.
 Below them a collar would be drawn anew with each word, blurred, and skin no better than it was filmed.
 """
 Face = UInt8[Tensor, "B H W 6"]
