@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from models.audio_encoder import FEATURES, State
 from models.row_convolution import convolve
 
-CHANNELS = 32
+CHANNELS = 48
 KERNEL = 5
 DILATIONS = (1, 4, 12, 24)
-"""Of the convolutions; together they hear 1.6 s: longer than the pauses in speech."""
+"""Of the convolutions; together they hear 1.6 s: longer than the pauses in speech. Each adds to the one before."""
 ATTACK = 4
 """Hops over which the verdict is averaged: a click does not open."""
 HOLD = 12
@@ -68,7 +68,7 @@ class SpeechGate(nn.Module):
         for i, (layer, length) in enumerate(zip(self.layers[1:], self.lengths, strict=True), 1):
             heard = torch.cat([state[f"gate{i}"], row], 3)
             after[f"gate{i}"] = heard[..., -length:]
-            row = nn.functional.silu(convolve(heard, layer))
+            row = row + nn.functional.silu(convolve(heard, layer))
         verdicts = torch.cat([state["verdict"], convolve(row, self.verdict)[:, :, 0]], 2)
         held = nn.functional.max_pool1d(nn.functional.avg_pool1d(verdicts, ATTACK, 1), HOLD, 1)
         return held - DOUBT, after | {"verdict": verdicts[:, :, 2 - ATTACK - HOLD :]}

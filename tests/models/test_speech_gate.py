@@ -8,12 +8,18 @@ import pytest
 import torch
 
 from models.audio_encoder import SAMPLE_RATE
+from models.evaluate.silence_rows import OPEN, at_level
+from models.evaluate.voice_scores import Ruler
 from models.expression_net import DIAL, ExpressionNet
+from models.face_model import FaceModel
 from models.speech_gate import SpeechGate
 from models.training.expression_sounds import coloured_noise, knocks
+from models.training.gate_sounds import band, beeps, clatter, drums, instruments
 from models.training.linear_path import hear
 from models.video import read_sound
 
+MOST_OPENINGS = 25
+"""A minute; a gate that has met few kinds of sounds lets each of these open the mouth 50 to 130 times."""
 HELLO = Path(__file__).parents[2] / "models/bundled/hello.wav"
 
 
@@ -58,6 +64,33 @@ def test_noise_and_knocks_keep_the_mouth_at_rest(net, speech, decibels, before):
         spoken, _ = net.step(torch.from_numpy(speech)[None], net.initial_state(), DIAL.index(80))
         quiet = rows[-400:].abs().sum(1)
         assert (quiet > 0.3 * spoken.abs().sum(1).median()).float().mean() < 0.1
+
+
+@pytest.mark.parametrize("kind", [instruments, drums, band, clatter, beeps])
+def test_music_and_clatter_leave_the_mouth_shut(net, kind):
+    """Six of ten seconds each, unlike those of the training, at the beginning of a stream; look-ahead 80 ms."""
+    gap, openings = Ruler.of(FaceModel.tracked()).gap, 0
+    for seed in range(1000, 1006):
+        sound = at_level(kind(10 * SAMPLE_RATE, np.random.default_rng(seed)))[: 10 * SAMPLE_RATE]
+        rows, _ = net.step(torch.from_numpy(sound)[None], net.initial_state(), DIAL.index(80))
+        opened = (rows.numpy() @ gap > OPEN).astype(int)
+        openings += int((np.diff(opened, prepend=0) == 1).sum())
+    assert openings <= MOST_OPENINGS
+
+
+def test_speech_that_begins_with_the_stream_is_heard_at_once(net, speech):
+    """From a moment on at which somebody is speaking."""
+    heard = hear(net, speech[SAMPLE_RATE:])
+    assert heard.gate[DIAL.index(80)][20:60][heard.loud[20:60]].mean() > 0.8
+
+
+@pytest.mark.parametrize("decibels", [-25, -30])
+def test_quiet_voices_after_a_near_one_are_not_meant(net, speech, decibels):
+    quiet = speech * 10 ** (decibels / 20)
+    stream = torch.from_numpy(np.concatenate([speech, np.zeros(SAMPLE_RATE // 2, np.float32), quiet]))[None]
+    rows, _ = net.step(stream, net.initial_state(), DIAL.index(80))
+    near, far = (rows[at : at + 5 * SAMPLE_RATE // 160].abs().sum(1) for at in (50, len(rows) - 5 * SAMPLE_RATE // 160))
+    assert (far > 0.3 * near.median()).float().mean() < 0.2
 
 
 def test_silence_is_rest(net):
