@@ -17,7 +17,7 @@ from export.onnx_file import write_renderer
 from export.stages import Stages
 from models.face_model import FaceModel
 from models.puppet import Puppet
-from models.renderer import Kind, Renderer
+from models.renderer import Kind
 from models.tracker import Track
 from models.training.adapt_voice import Adaptation
 from models.training.console import accept, bar, tell
@@ -25,6 +25,7 @@ from models.training.fit_face import FaceFit
 from models.training.framing import Framing, frame_lower_face
 from models.training.report import judge, write_report
 from models.training.train_renderer import Plan, Progress
+from models.training.trained import Trained
 from models.training.verdict import Verdict
 
 HELD_OUT = 0.2
@@ -64,11 +65,11 @@ def make(work: Work, model: FaceModel, name: str, consent: str, bars: Bars) -> P
     fitted = stages.fit(track, examined, model, work.weights)
     framing = frame_lower_face(fitted)
     plan = Plan(work.minutes, work.renderer, held_out=HELD_OUT)
-    weights = stages.train(stages.draw(fitted, framing), plan, watch=work.watch)
+    trained = stages.train(stages.draw(fitted, framing), plan, watch=work.watch)
     new = empty(work.folder / name)
-    found = calibration(work, weights, fitted, framing, model)
+    found = calibration(work, trained, fitted, framing, model)
     voice = assemble(found, new, consent, bar(bars, "Redrawing what was held out"))
-    keep_learned(new, weights, voice.net, behind(fitted))
+    keep_learned(new, trained, voice.net, behind(fitted))
     finish(work, new, consent, track, examined, voice, bars, began)
     return new
 
@@ -85,10 +86,10 @@ def improve(work: Work, puppet: Puppet, bars: Bars) -> Path:
     data = joined_data(work.folder, puppet, learned, stages.draw(fitted, framing), bar(bars, "Drawing the old clip"))
     count = len(fitted.valid)
     plan = Plan(work.minutes, work.renderer, held_out=HELD_OUT * count / (count + puppet.manifest.frames))
-    weights = stages.train(data, plan, learned.renderer, work.watch)
+    trained = stages.train(data, plan, learned.trained, work.watch)
     new = empty(work.folder / puppet.folder.name)
-    found = calibration(work, weights, fitted, framing, puppet.face)
-    voice = write_improved(puppet, learned, found, weights, new, bar(bars, "Redrawing what was held out"))
+    found = calibration(work, trained, fitted, framing, puppet.face)
+    voice = write_improved(puppet, learned, found, trained, new, bar(bars, "Redrawing what was held out"))
     finish(work, new, puppet.manifest.consent, track, examined, voice, bars, began)
     return new
 
@@ -109,9 +110,9 @@ def empty(folder: Path) -> Path:
     return folder
 
 
-def calibration(work: Work, weights: Path, fitted: FaceFit, framing: Framing, model: FaceModel) -> Calibration:
+def calibration(work: Work, trained: Trained, fitted: FaceFit, framing: Framing, model: FaceModel) -> Calibration:
     """What was found, for the last stage."""
-    write_renderer(Renderer.load(weights), work.folder / "renderer.onnx")
+    write_renderer(trained.renderer, work.folder / "renderer.onnx")
     return Calibration(
         video=work.video,
         fit=fitted,

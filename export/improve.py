@@ -1,7 +1,7 @@
 """More video for a puppet that exists: training goes on from what was learned, on the old clip and the new one.
 
-A puppet keeps, beside what it needs to speak, a folder `learned`: the renderer's and the voice network's weights, and
-the fit to its background, which is the old clip or the best part of it.
+A puppet keeps, beside what it needs to speak, a folder `learned`: the renderer with its judges, the voice network's
+weights, and the fit to its background, which is the old clip or the best part of it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from models.training.adapt_voice import Adaptation
 from models.training.fit_face import MOTION, FaceFit
 from models.training.framing import Framing, frame_lower_face
 from models.training.prepare import join, prepare
+from models.training.trained import Trained
 
 SAME_PERSON = 0.3
 """Root mean square distance in cm of two neutral faces, from the front and of one size, up to which they may be one
@@ -35,7 +36,7 @@ person's. Of 24 people's clips, those of one person differ by up to 0.15, others
 class Learned:
     """What a puppet keeps to learn more."""
 
-    renderer: Path
+    trained: Trained
     net: ExpressionNet
     fit: FaceFit
     """To each frame of the background."""
@@ -44,17 +45,17 @@ class Learned:
     def of(cls, puppet: Puppet) -> Learned:
         """Read it. Raises PuppetError when the puppet keeps nothing."""
         folder = puppet.folder / "learned"
-        files = [folder / f"{name}.safetensors" for name in ("renderer", "expression", "fit")]
+        files = [folder / f"{name}.safetensors" for name in ("trained", "expression", "fit")]
         if not all(file.is_file() for file in files):
             raise PuppetError(f"{puppet.folder} does not keep what it has learned; calibrate anew with a longer clip.")
-        return cls(files[0], ExpressionNet.load(files[1]), FaceFit.load(files[2]))
+        return cls(Trained.load(files[0]), ExpressionNet.load(files[1]), FaceFit.load(files[2]))
 
 
-def keep_learned(folder: Path, weights: Path, net: ExpressionNet, background: FaceFit) -> None:
+def keep_learned(folder: Path, trained: Trained, net: ExpressionNet, background: FaceFit) -> None:
     """Write the folder `learned` of a puppet; it appears when complete."""
     scratch = folder / ".learned"
     scratch.mkdir()
-    shutil.copyfile(weights, scratch / "renderer.safetensors")
+    trained.save(scratch / "trained.safetensors")
     net.save(scratch / "expression.safetensors")
     background.save(scratch / "fit.safetensors")
     os.replace(scratch, folder / "learned")
@@ -108,7 +109,7 @@ def framing_of(puppet: Puppet, fit: FaceFit) -> Framing:
 
 
 def write_improved(
-    puppet: Puppet, learned: Learned, found: Calibration, weights: Path, folder: Path, bar: Bar
+    puppet: Puppet, learned: Learned, found: Calibration, trained: Trained, folder: Path, bar: Bar
 ) -> Adaptation:
     """Write the puppet as improved by a clip to the new `folder`; its background and face stay.
 
@@ -124,7 +125,7 @@ def write_improved(
         write_expression(adaptation.net, scratch / "expression.onnx")
         write_held_out(found, scratch / "held_out.mp4", bar)
         shutil.copyfile(found.fit_sheet, scratch / "fit.jpg")
-        keep_learned(scratch, weights, adaptation.net, learned.fit)
+        keep_learned(scratch, trained, adaptation.net, learned.fit)
     return adaptation
 
 

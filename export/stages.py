@@ -19,6 +19,7 @@ from models.training.framing import Framing
 from models.training.overlay import overlay_sheet
 from models.training.prepare import prepare
 from models.training.train_renderer import Plan, Progress, train
+from models.training.trained import Trained
 from models.training.verdict import Verdict, without
 from models.video import read_frames
 
@@ -83,12 +84,19 @@ class Stages:
         return folder
 
     def train(
-        self, data: Path, plan: Plan, initial: Path | None = None, watch: Callable[[Progress], None] | None = None
-    ) -> Path:
-        """Train the renderer; its weights."""
-        weights = self.work / "renderer.safetensors"
-        if weights.exists():
-            return weights
+        self, data: Path, plan: Plan, initial: Trained | None = None, watch: Callable[[Progress], None] | None = None
+    ) -> Trained:
+        """Train the renderer."""
+        return kept(
+            self.work / "trained.safetensors",
+            Trained.load,
+            lambda: self._train(data, plan, initial, watch),
+            lambda trained, path: trained.save(path),
+        )
+
+    def _train(
+        self, data: Path, plan: Plan, initial: Trained | None, watch: Callable[[Progress], None] | None
+    ) -> Trained:
         show = self.bar("Training the renderer")
         with Curves(self.work / "curves.csv") as curves:
 
@@ -98,8 +106,7 @@ class Stages:
                 if watch:
                     watch(at)
 
-            train(data, self.work, plan, initial, report=report).save(weights)
-        return weights
+            return train(data, self.work, plan, initial, report=report)
 
 
 def kept(path: Path, load: Callable[[Path], T], compute: Callable[[], T], save: Callable[[T, Path], object]) -> T:

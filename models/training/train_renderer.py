@@ -1,6 +1,6 @@
 """Train the renderer on a prepared clip, for as long as there is time.
 
-    renderer = train(Path("work/clip"), Path("work"), Plan(minutes=5))
+    trained = train(Path("work/clip"), Path("work"), Plan(minutes=5))
 
 Time is the budget: learning rate and losses follow the share of it that is spent. A checkpoint is written every half
 minute; the same call with the same work folder goes on from it. Needs NumPy and torch only.
@@ -21,17 +21,18 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.renderer import Kind, Renderer, build
+from models.renderer import Kind, build
 from models.training.adversary import Adversary, judging_loss, persuading_loss
 from models.training.captured import Captured
 from models.training.data import Batch, Clip
 from models.training.losses import importance, pyramid_loss
 from models.training.team import Team
+from models.training.trained import Trained
 
 CHECKPOINT = "renderer.checkpoint"
 CHECKPOINT_S = 30.0
 ADVERSARIAL_FROM = 0.15
-"""Share of the time after which the discriminators join: shape and colour come first."""
+"""Share of the time after which new discriminators join: shape and colour come first."""
 AVERAGED = 0.998
 """The renderer kept is the running mean of the trained one, over about 500 steps: calmer and less noisy."""
 STATES = ("renderer", "averaged", "adversary", "optimiser", "judging_optimiser")
@@ -69,14 +70,14 @@ def train(
     data: Path,
     work: Path,
     plan: Plan,
-    initial: Path | None = None,
+    initial: Trained | None = None,
     device: str | None = None,
     report: Callable[[Progress], None] | None = None,
-) -> Renderer:
-    """Train on the prepared folder `data` (prepare.py) and give the averaged renderer, on the CPU.
+) -> Trained:
+    """Train on the prepared folder `data` (prepare.py) and give the averaged renderer and its judges, on the CPU.
 
-    `work` keeps the checkpoint, which stays there: a later call with the same plan returns at once. `initial`: weights
-    of the same kind to start from. `device`: "cuda" or "cpu"; None takes a GPU where there is one.
+    `work` keeps the checkpoint, which stays there: a later call with the same plan returns at once. `initial`: what
+    to go on from, of the same kind. `device`: "cuda" or "cpu"; None takes a GPU where there is one.
     """
     team = Team.joined(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
     chosen = team.device
@@ -98,13 +99,13 @@ def train(
             report(Progress(training.steps, training.spent / limit, float(training.loss), limit - training.spent))
     if team.leads:
         training.save(checkpoint)
-    return training.averaged.cpu().eval()
+    return training.result()
 
 
 class _Training:
     """Everything that a step changes."""
 
-    def __init__(self, plan: Plan, clip: Clip, team: Team, initial: Path | None) -> None:
+    def __init__(self, plan: Plan, clip: Clip, team: Team, initial: Trained | None) -> None:
         torch.manual_seed(plan.seed)
         torch.set_flush_denormal(True)
         device = team.device
@@ -113,9 +114,13 @@ class _Training:
         self.batch = plan.batch or (16 if on_gpu else 4)
         everywhere = on_gpu if plan.everywhere is None else plan.everywhere
         self.mixed = on_gpu or torch.cpu._is_avx512_bf16_supported()  # else bf16 is emulated, slowly
-        self.renderer = _placed(Renderer.load(initial) if initial else build(plan.kind), device).train()
+        self.renderer = _placed(deepcopy(initial.renderer) if initial else build(plan.kind), device).train()
         self.averaged = deepcopy(self.renderer).eval().requires_grad_(False)
         self.adversary = _placed(Adversary(everywhere), device)
+        if initial:
+            for judge, before in zip(self.adversary.judges, initial.adversary.judges, strict=False):
+                judge.load_state_dict(before.state_dict())
+        self.joining = -1.0 if initial else ADVERSARIAL_FROM
         self.rate = torch.tensor(plan.rate, device=device)
         self.optimiser = self._adam(self.renderer, 0.8)
         self.judging_optimiser = self._adam(self.adversary, 0.5)
@@ -125,7 +130,8 @@ class _Training:
         self.forgotten = torch.ones((), device=device)
         # A small renderer learns beside a standard one, whose picture shows it the whole hole at any expression.
         teaching = replace(plan, kind="standard")
-        self.teacher = _Training(teaching, clip, team, None) if plan.kind == "small" else None
+        taught = initial.teacher if initial else None
+        self.teacher = _Training(teaching, clip, team, taught) if plan.kind == "small" else None
         self._learn = Captured(self.learn) if on_gpu else self.learn
         torch.backends.cudnn.benchmark = True  # one shape only
 
@@ -146,7 +152,7 @@ class _Training:
         for optimiser in (self.optimiser, self.judging_optimiser):
             optimiser.param_groups[0]["lr"].fill_(rate)
         self.forgotten.fill_(max(1 - AVERAGED, 9 / (10 + self.steps)))
-        self._learn(batch, share > ADVERSARIAL_FROM)
+        self._learn(batch, share > self.joining)
         self.steps += 1
 
     def learn(self, batch: Batch, adversarial: bool) -> None:
@@ -188,6 +194,11 @@ class _Training:
         owed = persuading_loss(on_real, self.adversary(fake))
         self.adversary.requires_grad_(True)
         return owed
+
+    def result(self) -> Trained:
+        """What was learned, on the CPU."""
+        renderer, adversary = self.averaged.cpu().eval(), self.adversary.cpu()
+        return Trained(renderer, adversary, self.teacher.result() if self.teacher else None)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; the old one stays until the new one is complete."""

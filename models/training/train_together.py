@@ -1,9 +1,9 @@
 """Train the renderer on several GPUs, each of which takes batches of its own.
 
-torchrun --nproc-per-node 2 -m models.training.train_together work/clip work renderer.safetensors --minutes 5
+torchrun --nproc-per-node 2 -m models.training.train_together work/clip work trained.safetensors --minutes 5
 
 The first argument is the training folder that calibrate.py prepared (`prepared` in its working folder). Put the result
-into that working folder as renderer.safetensors, and calibrate.py goes on from it.
+into that working folder as trained.safetensors, and calibrate.py goes on from it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the renderer; with torchrun, on several GPUs together.")
     parser.add_argument("data", type=Path, help="training folder")
     parser.add_argument("work", type=Path, help="folder for the checkpoint")
-    parser.add_argument("out", type=Path, help="weights to write")
+    parser.add_argument("out", type=Path, help="file to write")
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--renderer", choices=KINDS, default="standard")
     parser.add_argument("--held-out", type=float, default=0.2, help="share of the clip, at its end, to leave alone")
@@ -31,10 +31,10 @@ def main() -> None:
     told: list[Progress] = []
     began = perf_counter()
     plan = Plan(given.minutes, given.renderer, held_out=given.held_out)
-    renderer = train(given.data, given.work, plan, report=told.append)
+    trained = train(given.data, given.work, plan, report=told.append)
     together = distributed.is_initialized()
     if not together or distributed.get_rank() == 0:
-        renderer.save(given.out)
+        trained.save(given.out)
         size = distributed.get_world_size() if together else 1
         steps = told[-1].step if told else 0
         print(f"{size} x {steps} steps in {perf_counter() - began:.0f} s, loss {told[-1].loss if told else 1:.4f}")

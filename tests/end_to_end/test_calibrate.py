@@ -93,7 +93,7 @@ def improve_it(clip: Path, track: Track, out: Path, monkeypatch: pytest.MonkeyPa
     assert Puppet.load(out).manifest.consent == "A made character."
     assert {name for name in FILES if new[name] != old[name]} >= {"renderer.onnx", "expression.onnx"}
     assert all(new[name] == old[name] for name in ("face.safetensors", "track.safetensors", "background.mp4"))
-    assert (out / "learned" / "renderer.safetensors").is_file()
+    assert (out / "learned" / "trained.safetensors").is_file()
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 

@@ -13,6 +13,7 @@ from models.training import train_renderer
 from models.training.data import Clip
 from models.training.team import Team
 from models.training.train_renderer import CHECKPOINT, Plan, train
+from models.training.trained import Trained
 
 FRAMES = 10
 HIDDEN = 3
@@ -54,8 +55,8 @@ def clock(monkeypatch):
     torch.set_num_threads(threads)
 
 
-def weights(renderer):
-    return torch.cat([parameter.flatten() for parameter in renderer.parameters()])
+def weights(trained):
+    return torch.cat([parameter.flatten() for parameter in trained.renderer.parameters()])
 
 
 class NothingFromPython(TorchDispatchMode):
@@ -127,12 +128,16 @@ def test_the_same_seed_gives_the_same_renderer(clip, tmp_path, clock):
     torch.testing.assert_close(one, two, rtol=0, atol=0)
 
 
-def test_it_starts_from_given_weights(clip, tmp_path, clock):
-    first = train(clip, tmp_path / "one", Plan(minutes=0.1, batch=1), device="cpu")
+@pytest.mark.parametrize("kind", ["standard", "small"])
+def test_it_goes_on_with_what_it_learned_and_the_same_judges(clip, tmp_path, clock, kind):
+    first = train(clip, tmp_path / "one", Plan(minutes=0.1, kind=kind, batch=1), device="cpu")
     first.save(tmp_path / "first.safetensors")
-    plan = Plan(minutes=0.02, batch=1, seed=5)
-    second = train(clip, tmp_path / "two", plan, initial=tmp_path / "first.safetensors", device="cpu")
-    assert (weights(first) - weights(second)).abs().max() < 0.01
+    plan = Plan(minutes=0.02, kind=kind, batch=1, seed=5)
+    second = train(clip, tmp_path / "two", plan, initial=Trained.load(tmp_path / "first.safetensors"), device="cpu")
+    for before, after in ((first, second), *([(first.teacher, second.teacher)] if kind == "small" else [])):
+        assert (weights(before) - weights(after)).abs().max() < 0.01
+        judges = [torch.cat([p.flatten() for p in t.adversary.parameters()]) for t in (before, after)]
+        assert 0 < (judges[0] - judges[1]).abs().max() < 0.01  # they judge from the first step
 
 
 @pytest.mark.parametrize("seed", range(3))
