@@ -125,10 +125,15 @@ class Batches:
         self._levels, self._remembered = levels.to(self._device), remembered.to(self._device)
         self._speaks = speaks.to(self._device)
 
-    def for_gate(self, noises: Sequence[Powers]) -> Batches:
-        """Scenes for the gate, with more noises, and only those people from whom every fold may learn."""
-        config = replace(self._config, hops=self._config.gate_hops, scenes=self._config.gate_scenes)
-        pieces = Batches(self._corpus.with_noises(noises), self._folds, self._encoder, config, self._device)
+    def for_gate(self, noises: Sequence[Powers], held: Sequence[Powers]) -> Batches:
+        """Scenes for the gate, with more noises, held vowels, and only people from whom every fold may learn."""
+        config = self._config
+        shares = replace(config.shares, held=config.gate_held_share)
+        config = replace(
+            config, batch=config.gate_batch, hops=config.gate_hops, scenes=config.gate_scenes, shares=shares
+        )
+        corpus = self._corpus.with_sounds("noise", noises).with_sounds("held", held)
+        pieces = Batches(corpus, self._folds, self._encoder, config, self._device)
         idle, chances = pieces._idle, pieces._chances * pieces._learns.amin(0)
         # Half of the time nobody speaks.
         pieces._chances = torch.where(idle, chances / chances[idle].sum(), chances / chances[~idle].sum())

@@ -39,6 +39,8 @@ class Shares:
     """Spoken by a machine with exact phoneme times."""
     noise: float = 0.12
     """Nobody speaks."""
+    held: float = 0.0
+    """Held and sung vowels, which only the gate hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Config:
     running_mean: float = 0.999
     """What the running mean of the weights keeps at each step."""
     gate_steps: int = 8000
+    gate_batch: int = 64
     gate_hops: int = 260
     """Length of a piece for the gate."""
     gate_scenes: Scenes = field(
@@ -101,6 +104,10 @@ class Config:
     )
     gate_noises: int = 1600
     """Sounds in which nobody speaks, made for the gate besides those of the corpus."""
+    gate_held: int = 500
+    """Voices that hold vowels or sing, likewise."""
+    gate_held_share: float = 0.12
+    """Of these, as in `Shares`."""
     ridge: float = 1.0
     """Penalty of the linear path that is fitted in closed form."""
     ridge_share: float = 0.5

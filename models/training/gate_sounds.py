@@ -166,6 +166,28 @@ def beeps(count: int, rng: np.random.Generator) -> Sound:
     return _unit(tone * drawn(on.astype(float)) + 10 ** rng.uniform(-4, -1.5) * rng.standard_normal(count))
 
 
+def drone(count: int, rng: np.random.Generator) -> Sound:
+    """Mains, organs, strings, generators: one to five tones of any timbre that stay, for a breath or much longer."""
+    mains = rng.random() < 0.4
+    root = rng.choice([50.0, 60.0, 100.0, 120.0]) if mains else 10 ** rng.uniform(1.6, 2.8)
+    slope, uneven, out_of_tune = rng.uniform(0, 2), rng.uniform(0, 1.5), 10 ** rng.uniform(-5, -2)
+    length, edge = int(10 ** rng.uniform(-0.2, 1) * SAMPLE_RATE), int(10 ** rng.uniform(-2.5, -0.5) * SAMPLE_RATE)
+    out = 10 ** rng.uniform(-5, -1.5) * expression_sounds.coloured_noise(count, rng)
+    for start in range(-int(rng.integers(length)), count, length):
+        chord = np.zeros(length)
+        for _ in range(1 if mains else int(rng.integers(1, 6))):
+            interval = rng.choice([1, 1, 6 / 5, 5 / 4, 4 / 3, 3 / 2, 2, 3])
+            pitch = root * interval * (1 + out_of_tune * rng.standard_normal())
+            order = np.arange(1, 40)[: int(0.45 * SAMPLE_RATE / pitch)]
+            strength = order**-slope * 10 ** (uneven * rng.standard_normal(len(order)) / 2)
+            begins = rng.uniform(0, 6, (len(order), 1))
+            phase = begins + 2 * np.pi * pitch / SAMPLE_RATE * np.outer(order, np.arange(length))
+            chord += strength @ np.sin(phase)
+        fade = np.minimum(1, np.minimum(np.arange(length), np.arange(length)[::-1]) / edge)
+        _put(out, _unit(chord) * (1 if mains else fade), start)
+    return _unit(out)
+
+
 def _put(out: Sound, sound: Sound, start: int) -> None:
     """Add a sound from a sample on, as far as it fits."""
     begin, stop = max(start, 0), min(start + len(sound), len(out))
@@ -207,7 +229,7 @@ def mixture(count: int, rng: np.random.Generator) -> Sound:
 
 
 KINDS: tuple[Maker, ...] = (
-    instruments, instruments, instruments, drums, drums, clatter, clatter, machine, machine, beeps,
+    instruments, instruments, instruments, drums, drums, clatter, clatter, machine, machine, beeps, drone, drone,
     expression_sounds.coloured_noise, expression_sounds.knocks, expression_sounds.music, expression_sounds.rustle,
     expression_sounds.chirps, expression_sounds.taps, expression_sounds.scraping,
 )  # fmt: skip

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.audio_encoder import SAMPLE_RATE, AudioEncoder
@@ -13,15 +16,16 @@ from models.speech_gate import SpeechGate
 from models.training.expression_batches import Batches, at
 from models.training.expression_config import Config
 from models.training.gate_sounds import anything
+from models.training.held_voices import held_voice
 from models.training.linear_path import DELAYS
 from models.training.voice_corpus import Powers, stored_powers
 
 FIRST = 30
 """Hops after the first sound in which a gate that stays shut costs more: a first syllable must not be lost."""
 FIRST_WEIGHT = 5.0
-NOBODY_WEIGHT = (2.5, 3.5, 5.0, 5.0, 5.0)
+NOBODY_WEIGHT = (5.0, 7.0, 10.0, 10.0, 10.0)
 """Of hops in which nobody speaks, for each look-ahead: who hears less ahead must be the bolder."""
-NOISE_SECONDS = 6
+PIECE_SECONDS = 6
 
 
 def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B J"]) -> Float[Tensor, ""]:
@@ -38,12 +42,11 @@ def gate_loss(logits: Float[Tensor, "B D T"], speaks: Float[Tensor, "B J"]) -> F
     return (cost * weight * known).sum() / known.sum()
 
 
-def noises(count: int, seed: int) -> list[Powers]:
-    """Sounds in which nobody speaks."""
-    rng, encoder = np.random.default_rng(seed), AudioEncoder()
-    found = []
-    for _ in range(count):
-        sound = anything(NOISE_SECONDS * SAMPLE_RATE, rng)
+def sounds(make: Callable[[int, np.random.Generator], NDArray[np.float64]], count: int, seed: int) -> list[Powers]:
+    """Sounds made by chance."""
+    encoder, found = AudioEncoder(), []
+    for i in range(count):
+        sound = make(PIECE_SECONDS * SAMPLE_RATE, np.random.default_rng((seed, i)))
         found.append(stored_powers((sound / np.abs(sound).max()).astype(np.float32), encoder))
     return found
 
@@ -52,8 +55,10 @@ def train_gate(batches: Batches, config: Config, device: str) -> SpeechGate:
     """Train on everybody whom all folds may learn from, with more pieces in which nobody speaks."""
     torch.manual_seed(config.seed)
     gate = SpeechGate(len(DIAL)).to(device)
-    memory = {name: part.to(device) for name, part in gate.initial_state(config.batch).items()}
-    pieces = batches.for_gate(noises(config.gate_noises, config.seed))
+    memory = {name: part.to(device) for name, part in gate.initial_state(config.gate_batch).items()}
+    pieces = batches.for_gate(
+        sounds(anything, config.gate_noises, config.seed), sounds(held_voice, config.gate_held, config.seed)
+    )
     optimizer = torch.optim.AdamW(gate.parameters(), 5e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, config.gate_steps)
     for step in range(1, config.gate_steps + 1):

@@ -85,20 +85,20 @@ class Corpus:
         """Stored powers of one sound."""
         return self.powers[sound.first : sound.first + sound.hops]
 
-    def with_noises(self, noises: Sequence[Powers]) -> Corpus:
-        """The same and more sounds in which nobody speaks; nothing else is known of them."""
-        longest, first, row = max(map(len, noises)), len(self.powers), len(self.visemes)
+    def with_sounds(self, source: str, more: Sequence[Powers]) -> Corpus:
+        """The same and more sounds; nothing else is known of them."""
+        longest, first, row = max(map(len, more)), len(self.powers), len(self.visemes)
         added = []
-        for i, noise in enumerate(noises):
-            added.append(Sound(f"more_{i}", "nobody", "noise", 1.0, first, len(noise), row))
-            first += len(noise)
-        more = ((0, longest + 1), (0, 0))
+        for i, powers in enumerate(more):
+            added.append(Sound(f"{source}_more_{i}", "nobody", source, 1.0, first, len(powers), row))
+            first += len(powers)
+        rows_more = ((0, longest + 1), (0, 0))
         return Corpus(
             [*self.sounds, *added],
-            np.concatenate([self.powers, *noises]),
-            {name: np.pad(rows, more) for name, rows in self.targets.items()},
-            {name: np.pad(rows, more[0]) for name, rows in self.known.items()},
-            np.pad(self.visemes, more[0], constant_values=UNKNOWN),
+            np.concatenate([self.powers, *more]),
+            {name: np.pad(rows, rows_more) for name, rows in self.targets.items()},
+            {name: np.pad(rows, rows_more[0]) for name, rows in self.known.items()},
+            np.pad(self.visemes, rows_more[0], constant_values=UNKNOWN),
         )
 
     def rows(self, sound: Sound) -> slice:

@@ -15,6 +15,7 @@ from models.face_model import FaceModel
 from models.speech_gate import SpeechGate
 from models.training.expression_sounds import coloured_noise, knocks
 from models.training.gate_sounds import band, beeps, clatter, drums, instruments
+from models.training.held_voices import held_voice
 from models.training.linear_path import hear
 from models.video import read_sound
 
@@ -76,6 +77,16 @@ def test_music_and_clatter_leave_the_mouth_shut(net, kind):
         opened = (rows.numpy() @ gap > OPEN).astype(int)
         openings += int((np.diff(opened, prepend=0) == 1).sum())
     assert openings <= MOST_OPENINGS
+
+
+def test_held_and_sung_vowels_stay_open(net):
+    """As long as they sound; a gate that never met any leaves them open for less than a third of the time."""
+    shares = []
+    for seed in range(1000, 1012):
+        sound = at_level(held_voice(4 * SAMPLE_RATE, np.random.default_rng(seed)))
+        heard = hear(net, sound[: 4 * SAMPLE_RATE])
+        shares.append(heard.gate[DIAL.index(80)][8:][heard.loud[:-8]].mean())
+    assert np.mean(shares) > 0.85
 
 
 def test_speech_that_begins_with_the_stream_is_heard_at_once(net, speech):

@@ -9,12 +9,15 @@ from models.training.expression_batches import ONSET, Batches, at
 from models.training.expression_config import Augmentation, Config, Scenes
 from models.training.folds import Fold
 from models.training.gate_sounds import KINDS, anything, band, mixture
+from models.training.held_voices import held_voice
 from models.training.lip_basis import Basis
-from models.training.train_gate import noises
+from models.training.train_gate import sounds
 from models.training.voice_corpus import CorpusWriter
 
 
-@pytest.mark.parametrize("kind", [*dict.fromkeys(KINDS), band, mixture, anything], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [*dict.fromkeys(KINDS), band, mixture, anything, held_voice], ids=lambda kind: kind.__name__
+)
 @pytest.mark.parametrize("seconds", [2.0, 3.3])
 def test_sounds_are_finite_loud_and_repeatable(kind, seconds):
     count = int(seconds * SAMPLE_RATE)
@@ -27,7 +30,7 @@ def test_sounds_are_finite_loud_and_repeatable(kind, seconds):
 
 
 def test_noises_differ():
-    found = noises(6, 0)
+    found = sounds(anything, 6, 0)
     assert len({noise.tobytes() for noise in found}) == 6
     assert all(noise.shape == (600, BANDS) for noise in found)
     assert all((noise > 0).any() for noise in found)
@@ -43,10 +46,10 @@ def pieces(scenes, kind):
     writer.add(("n", "nobody", "noise", 1.0 if kind == "noise" else 1e-9), [LOUD], {})
     basis = Basis(np.zeros((48, 1)), np.zeros((1, 48)), np.ones(1), np.zeros(1), np.ones(1), 1.0)
     unchanged = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 5.0, 0.0)
-    config = Config(batch=64, gate_hops=200, augmentation=unchanged, gate_scenes=scenes)
+    config = Config(gate_batch=64, gate_hops=200, augmentation=unchanged, gate_scenes=scenes)
     torch.manual_seed(0)
     batches = Batches(writer.corpus(), [Fold(frozenset(), basis)], AudioEncoder(), config, "cpu")
-    return batches.for_gate([LOUD[:600]])()
+    return batches.for_gate([LOUD[:600]], [LOUD[:600]])()
 
 
 def test_nobody_means_the_voices_in_the_background():
