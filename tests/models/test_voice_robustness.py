@@ -55,9 +55,11 @@ def test_samples_beyond_full_scale_are_clipped(net, speech):
     np.testing.assert_array_equal(rows(net, loud), rows(net, loud.clip(-1, 1)))
 
 
-def test_clipped_speech_moves_the_mouth_alike(net, gap, speech, usual):
-    clipped = (speech * 8 / np.abs(speech).max()).clip(-1, 1)
-    assert np.corrcoef(rows(net, clipped) @ gap, usual @ gap)[0, 1] > 0.8
+@pytest.mark.parametrize(("times", "least"), [(4, 0.9), (8, 0.7)])
+def test_clipped_speech_moves_the_mouth_alike(net, gap, speech, usual, times, least):
+    """Of peaks 12 and 18 dB above full scale."""
+    clipped = (speech * times / np.abs(speech).max()).clip(-1, 1)
+    assert np.corrcoef(rows(net, clipped) @ gap, usual @ gap)[0, 1] > least
 
 
 def test_a_constant_offset_hardly_counts(net, gap, speech, usual):
