@@ -69,8 +69,12 @@ def switch_interval():
 
 
 def test_a_busy_thread_gives_way_to_a_live_stream():
-    otherwise = np.median(waited(live=False))
-    assert otherwise > 0.004, "the busy thread was not in the way: this proves nothing"
+    for _ in range(5):
+        otherwise = np.median(waited(live=False))
+        if otherwise > 0.004:
+            break
+    else:
+        pytest.skip("other work keeps the busy thread from being in the way: this would prove nothing")
     # A machine with other work lets threads wait for a processor as well, but not each time.
     assert np.percentile(waited(live=True), 25) < otherwise / 4
 

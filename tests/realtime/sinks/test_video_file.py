@@ -228,11 +228,12 @@ def test_cancelling_leaves_nothing(tmp_path):
 
 def test_ctrl_c_leaves_nothing(tmp_path):
     script = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from fakes import ListSource, LoudnessAnimator, voice
 from realtime.loop import run
 from realtime.sinks.video_file import VideoFile
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 animator = LoudnessAnimator(cost=lambda number: number == 20 and print("drawing", flush=True))
 try:
     asyncio.run(run(ListSource(voice(600), 1600), animator, [VideoFile(Path(sys.argv[1]))], live=False))
